@@ -1,0 +1,2 @@
+//! `cargo reliquary`: the host tool.
+fn main() {}

@@ -1,0 +1,101 @@
+//! The bundle: what the host tool packs behind the hypervisor, and the hypervisor verifies.
+//!
+//! Layout, all little-endian, at the first 4 KiB boundary behind the hypervisor's own bytes:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | magic `RELIQBND` |
+//! | 8 | 4 | format, [`FORMAT`] |
+//! | 12 | 4 | size of the manifest in bytes |
+//! | 16 | 8 | size of the whole bundle in bytes |
+//! | 24 | 32 | SHA-256 of the manifest |
+//! | 56 | 8 | zero |
+//! | 64 | | the manifest ([`Manifest`], in postcard's encoding) |
+//! | | | the items, each at a multiple of 4 KiB from the bundle's start |
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// The format that this crate writes and reads.
+pub const FORMAT: u32 = 1;
+/// The first bytes of a bundle.
+pub const MAGIC: [u8; 8] = *b"RELIQBND";
+
+/// What is in a bundle, and what the hypervisor makes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The system's name (its file's stem).
+    pub system: String,
+    /// The host that the system was checked against (`qemu-virt`).
+    pub host: String,
+    /// The packed files.
+    pub items: Vec<Item>,
+    /// The VMs, in the system file's order. The first one's console has the focus.
+    pub vms: Vec<VmSpec>,
+}
+
+/// One packed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What messages call it: `panel: kernel vmlinuz-6.1.0-armmp`.
+    pub name: String,
+    /// Where it begins, in bytes from the bundle's start.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
+}
+
+/// An item, by its index in [`Manifest::items`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemId(pub u16);
+
+/// One virtual machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VmSpec {
+    /// The name that the user chose.
+    pub name: String,
+    /// The board's resource map: a flattened device tree, memory nodes set to this VM's size.
+    pub map: ItemId,
+    /// The host core of each vCPU.
+    pub cores: Vec<u8>,
+    /// What is copied to where before the VM starts: into RAM, or into a flash's store when
+    /// the address lies in a flash window.
+    pub loads: Vec<Load>,
+    /// The state in which vCPU 0 starts.
+    pub entry: Entry,
+}
+
+/// An item's place in the guest's address space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// What is copied.
+    pub item: ItemId,
+    /// The intermediate physical address of its first byte.
+    pub at: u64,
+}
+
+/// The registers at the guest's first instruction. Those not named are 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// A 32-bit guest.
+    A32 {
+        /// The first instruction; bit 0 set means Thumb (the tool has set CPSR.T to match).
+        pc: u32,
+        /// CPSR: mode, masks, T, E.
+        cpsr: u32,
+        /// r0 to r14 of the entry mode.
+        r: [u32; 15],
+    },
+    /// A 64-bit guest.
+    A64 {
+        /// The first instruction.
+        pc: u64,
+        /// PSTATE in SPSR_EL2's layout.
+        pstate: u64,
+        /// x0 to x30.
+        x: [u64; 31],
+    },
+}

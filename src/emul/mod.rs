@@ -1,0 +1,169 @@
+//! The peripherals: one state machine a file, its tests below it.
+//!
+//! A device here is pure. It knows nothing of VMs, page tables or the host; it holds no lock,
+//! no callback and no global. Time and memory come in through [`Cx`], interrupt lines go out
+//! through [`Device::lines`], bytes through a port. The header of each file names the manual,
+//! the device-tree `compatible` it serves, and every known deviation.
+
+pub mod state;
+
+use crate::access::{Access, Refusal};
+use crate::memory::{BoardMemory, StoreId, Unbacked};
+use crate::units::{Instant, Ipa};
+use state::{Reader, Writer};
+
+/// A peripheral.
+///
+/// The board calls [`advance`](Device::advance) before every access and input, and at the
+/// deadline, so a device may assume that its state is that of `cx.now`. Counters are computed
+/// from `now - start`, never ticked.
+pub trait Device: Send {
+    /// Reads a register. The result is zero-extended; bits above the width are ignored.
+    fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal>;
+
+    /// Writes a register. Bits of `value` above the width are 0.
+    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal>;
+
+    /// An input line changed its level.
+    fn input(&mut self, _cx: &mut Cx<'_>, _line: Line, _level: bool) {}
+
+    /// Brings the state up to `cx.now`.
+    fn advance(&mut self, _cx: &mut Cx<'_>) {}
+
+    /// The levels of the output lines. Pure: `advance` has been called.
+    fn lines(&self) -> Lines {
+        Lines::default()
+    }
+
+    /// When [`advance`](Device::advance) is next owed, if ever: the earliest moment at which
+    /// a line or port changes with no access.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Puts the device into its reset state. Board time is 0 after a cold reset.
+    fn reset(&mut self, kind: Reset);
+
+    /// Appends the whole state.
+    fn save(&self, out: &mut Writer);
+
+    /// Takes the state that [`save`](Device::save) wrote. On an error the device is as after
+    /// a cold reset.
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal>;
+
+    /// The serial port, if the device has one.
+    fn serial(&mut self) -> Option<&mut dyn SerialPort> {
+        None
+    }
+}
+
+/// The bytes that go over a device's serial line.
+pub trait SerialPort {
+    /// Takes the next byte that the device has sent.
+    fn transmitted(&mut self) -> Option<u8>;
+    /// How many bytes [`receive`](SerialPort::receive) would take without an overrun.
+    fn room(&self) -> usize;
+    /// A byte arrives on the line at `cx.now`. With no room it is an overrun, as in hardware.
+    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8);
+}
+
+/// What a device may ask of the world.
+pub struct Cx<'a> {
+    /// The board's time.
+    pub now: Instant,
+    memory: &'a dyn BoardMemory,
+    store: Option<StoreId>,
+    ask: Option<Ask>,
+}
+
+/// The most that a device moves over its bus-master port in one call, in bytes.
+pub const TRANSFER_MAX: usize = 4096;
+
+impl<'a> Cx<'a> {
+    /// The world at `now`; `store` is the backing store of the device that is called.
+    pub fn new(now: Instant, memory: &'a dyn BoardMemory, store: Option<StoreId>) -> Self {
+        Self { now, memory, store, ask: None }
+    }
+
+    /// Copies board memory, at most [`TRANSFER_MAX`] bytes a call.
+    pub fn read(&self, at: Ipa, into: &mut [u8]) -> Result<(), Unbacked> {
+        if into.len() > TRANSFER_MAX { Err(Unbacked) } else { self.memory.read(at, into) }
+    }
+
+    /// Writes board memory, at most [`TRANSFER_MAX`] bytes a call.
+    pub fn write(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
+        if from.len() > TRANSFER_MAX { Err(Unbacked) } else { self.memory.write(at, from) }
+    }
+
+    /// Copies from the device's own backing store.
+    pub fn store_read(&self, offset: u64, into: &mut [u8]) -> Result<(), Unbacked> {
+        self.memory.store_read(self.store.ok_or(Unbacked)?, offset, into)
+    }
+
+    /// Writes to the device's own backing store.
+    pub fn store_write(&self, offset: u64, from: &[u8]) -> Result<(), Unbacked> {
+        self.memory.store_write(self.store.ok_or(Unbacked)?, offset, from)
+    }
+
+    /// Asks the board for something beyond the device. The last ask of a call counts.
+    pub fn ask(&mut self, ask: Ask) {
+        self.ask = Some(ask);
+    }
+
+    /// What the device asked for in this call.
+    pub fn asked(&self) -> Option<Ask> {
+        self.ask
+    }
+}
+
+/// What a device asks of its board, beside its lines and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Reset the board (a watchdog's expiry, a system controller's reboot).
+    Reset,
+    /// Switch the board off.
+    PowerOff,
+    /// Map region `region`'s backing store for direct reads and execution, or take that
+    /// mapping away so that reads trap too (a flash that leaves or enters array mode).
+    DirectReads {
+        /// Index in the node's `reg`.
+        region: u8,
+        /// Whether reads go straight to the store from now on.
+        on: bool,
+    },
+    /// Switch the window that the map names (a remap bit) on or off.
+    Remap(bool),
+}
+
+/// The number of one of a device's lines. Each device's header says what its numbers mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Line(pub u16);
+
+/// Levels of a device's output lines, at most 64: line n is bit n.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines(pub u64);
+
+impl Lines {
+    /// Whether line `n` is high.
+    pub const fn is_high(self, n: u16) -> bool {
+        n < 64 && self.0 & (1 << n) != 0
+    }
+
+    /// These levels with line `n` (below 64) at `level`.
+    #[must_use]
+    pub const fn with(self, n: u16, level: bool) -> Self {
+        if n >= 64 {
+            return self;
+        }
+        Self(if level { self.0 | 1 << n } else { self.0 & !(1 << n) })
+    }
+}
+
+/// How deep a reset goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// Power-on: everything.
+    Cold,
+    /// The board's reset line: what the manual says survives, survives (an RTC, flags).
+    Warm,
+}

@@ -1,0 +1,2 @@
+//! The metal half.
+fn main() {}
