@@ -31,7 +31,7 @@
 //! | 25 | TTLB | 0 | 0 | The VMID bounds TLB maintenance. |
 //! | 26 | TVM | 0 | 0 | Writes of the MMU's registers go straight through; HSTR_EL2.T12 traps VBAR, which matters. |
 //! | 27 | TGE | 0 | 0 | The guest has its own EL1. |
-//! | 28 | TDZ | 0 | 0 | DC ZVA works on RAM; on a device it is an abort with CM set. |
+//! | 28 | TDZ | 0 | 0 | DC ZVA works on RAM; on a device it faults as it does on the board. |
 //! | 29 | HCD | 0 | 0 | HVC comes here: PSCI, or UNDEF by injection. |
 //! | 30 | TRVM | 0 | 0 | Reads of those registers are harmless. |
 //! | 31 | RW | 0 | 1 | EL1 is AArch32, or AArch64. |

@@ -21,24 +21,10 @@ use crate::access::Width;
 use crate::board::{Board, CpuLines, MapError, Plan};
 use crate::memory::BoardMemory;
 use crate::units::{HostPa, Instant, Ipa};
+pub use crate::vcpu::Vcpu;
 use alloc::string::String;
 use el2_controls::El2Controls;
 use report::{Reason, Report};
-
-/// The general state of a vCPU as the metal saves it on every exit.
-///
-/// An AArch32 guest's registers lie in it as the architecture maps them to X registers
-/// (DDI 0487, D1.20.1): r0 to r12 in x0 to x12, SP_usr in x13, and so on to x30.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Vcpu {
-    /// X0 to X30.
-    pub x: [u64; 31],
-    /// ELR_EL2: where the guest goes on.
-    pub pc: u64,
-    /// SPSR_EL2: the guest's PSTATE or CPSR.
-    pub spsr: u64,
-}
 
 /// A synchronous exception from the guest, as EL2's syndrome registers tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
