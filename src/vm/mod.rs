@@ -16,6 +16,7 @@
 
 pub mod el2_controls;
 pub mod report;
+pub mod stage2;
 
 use crate::access::Width;
 use crate::board::{Board, CpuLines, MapError, Plan};
