@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 pub mod board;
 pub mod fault;
+pub mod images;
+pub mod progress;
 pub mod verbs;
 pub mod workspace;
 
