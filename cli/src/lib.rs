@@ -10,6 +10,7 @@ pub mod board;
 pub mod fault;
 pub mod images;
 pub mod progress;
+pub mod tree;
 pub mod verbs;
 pub mod workspace;
 
