@@ -44,22 +44,35 @@ pub struct Unknown(pub String);
 /// Recognizes a kernel's file.
 pub fn recognize(file: &[u8]) -> Result<Kernel, Unknown> {
     if file.get(0x24..0x28) == Some(&0x016f_2818_u32.to_le_bytes()) {
-        return Ok(Kernel { kind: Kind::ZImage, wide: false, bytes: file.to_vec() });
+        return Ok(Kernel {
+            kind: Kind::ZImage,
+            wide: false,
+            bytes: file.to_vec(),
+        });
     }
     if file.get(0x24..0x28) == Some(&0x016f_2818_u32.to_be_bytes()) {
         return Err(Unknown("it is a zImage for a big-endian CPU".to_owned()));
     }
     if file.get(0x38..0x3c) == Some(b"ARM\x64") {
         let double = |at: usize| {
-            file.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+            file.get(at..at + 8)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map_or(0, u64::from_le_bytes)
         };
         // Before Linux 3.17 image_size is 0 and text_offset is 0x80000 whatever it says.
         let (text_offset, memory) = match double(16) {
             0 => (0x80000, file.len() as u64),
             memory => (double(8), memory),
         };
-        let kind = Kind::Arm64 { text_offset, memory: memory.max(file.len() as u64) };
-        return Ok(Kernel { kind, wide: true, bytes: file.to_vec() });
+        let kind = Kind::Arm64 {
+            text_offset,
+            memory: memory.max(file.len() as u64),
+        };
+        return Ok(Kernel {
+            kind,
+            wide: true,
+            bytes: file.to_vec(),
+        });
     }
     if file.starts_with(&0x2705_1956_u32.to_be_bytes()) {
         return uimage(file);
@@ -68,35 +81,61 @@ pub fn recognize(file: &[u8]) -> Result<Kernel, Unknown> {
         let plain = gunzip(file)?;
         return recognize(&plain);
     }
-    let elf = if file.starts_with(b"\x7fELF") { ": it is an ELF file, write elf = instead" } else { "" };
-    Err(Unknown(format!("it is no zImage, arm64 Image or uImage{elf}")))
+    let elf = if file.starts_with(b"\x7fELF") {
+        ": it is an ELF file, write elf = instead"
+    } else {
+        ""
+    };
+    Err(Unknown(format!(
+        "it is no zImage, arm64 Image or uImage{elf}"
+    )))
 }
 
 fn uimage(file: &[u8]) -> Result<Kernel, Unknown> {
     let word = |at: usize| {
-        file.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes)
+        file.get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u32::from_be_bytes)
     };
     let cut = || Unknown("it is a uImage that is cut short".to_owned());
-    let (size, load, entry) = (word(12).ok_or_else(cut)?, word(16).ok_or_else(cut)?, word(20).ok_or_else(cut)?);
+    let (size, load, entry) = (
+        word(12).ok_or_else(cut)?,
+        word(16).ok_or_else(cut)?,
+        word(20).ok_or_else(cut)?,
+    );
     let [_os, architecture, _kind, compression] = word(28).ok_or_else(cut)?.to_be_bytes();
     let wide = match architecture {
         2 => false,
         22 => true,
-        other => return Err(Unknown(format!("it is a uImage for U-Boot's architecture {other}, which is not Arm"))),
+        other => {
+            return Err(Unknown(format!(
+                "it is a uImage for U-Boot's architecture {other}, which is not Arm"
+            )));
+        }
     };
     let payload = file.get(64..64 + size as usize).ok_or_else(cut)?;
     let bytes = match compression {
         0 => payload.to_vec(),
         1 => gunzip(payload)?,
-        other => return Err(Unknown(format!("it is a uImage compressed by U-Boot's method {other}; none and gzip are known"))),
+        other => {
+            return Err(Unknown(format!(
+                "it is a uImage compressed by U-Boot's method {other}; none and gzip are known"
+            )));
+        }
     };
-    Ok(Kernel { kind: Kind::UImage { load, entry }, wide, bytes })
+    Ok(Kernel {
+        kind: Kind::UImage { load, entry },
+        wide,
+        bytes,
+    })
 }
 
 fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Unknown> {
     let mut plain = Vec::new();
     // A kernel is far smaller; the bound keeps a damaged file from eating all memory.
-    let limited = flate2::read::GzDecoder::new(bytes).take(1 << 29).read_to_end(&mut plain);
+    let limited = flate2::read::GzDecoder::new(bytes)
+        .take(1 << 29)
+        .read_to_end(&mut plain);
     limited.map_err(|error| Unknown(format!("its gzip is damaged: {error}")))?;
     Ok(plain)
 }
@@ -119,7 +158,13 @@ mod tests {
         let mut image = with(0x38, b"ARM\x64");
         image[16..24].copy_from_slice(&0x1000_u64.to_le_bytes());
         let image = recognize(&image).unwrap();
-        assert_eq!(image.kind, Kind::Arm64 { text_offset: 0, memory: 0x1000 });
+        assert_eq!(
+            image.kind,
+            Kind::Arm64 {
+                text_offset: 0,
+                memory: 0x1000
+            }
+        );
         assert!(recognize(b"\x7fELF").unwrap_err().0.contains("elf ="));
         assert!(recognize(&[]).is_err());
     }
@@ -127,7 +172,13 @@ mod tests {
     #[test]
     fn an_old_arm64_image_without_a_size_goes_to_80000() {
         let image = recognize(&with(0x38, b"ARM\x64")).unwrap();
-        assert_eq!(image.kind, Kind::Arm64 { text_offset: 0x80000, memory: 256 });
+        assert_eq!(
+            image.kind,
+            Kind::Arm64 {
+                text_offset: 0x80000,
+                memory: 256
+            }
+        );
     }
 
     fn uimage_of(payload: &[u8], architecture: u8, compression: u8) -> Vec<u8> {
@@ -145,9 +196,18 @@ mod tests {
     fn a_uimage_says_where_it_goes_and_is_unpacked() {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(b"kernel").unwrap();
-        for file in [uimage_of(b"kernel", 2, 0), uimage_of(&packed.finish().unwrap(), 2, 1)] {
+        for file in [
+            uimage_of(b"kernel", 2, 0),
+            uimage_of(&packed.finish().unwrap(), 2, 1),
+        ] {
             let kernel = recognize(&file).unwrap();
-            assert_eq!(kernel.kind, Kind::UImage { load: 0x6000_8000, entry: 0x6000_8040 });
+            assert_eq!(
+                kernel.kind,
+                Kind::UImage {
+                    load: 0x6000_8000,
+                    entry: 0x6000_8040
+                }
+            );
             assert_eq!(kernel.bytes, b"kernel");
             assert!(!kernel.wide);
         }
@@ -160,8 +220,23 @@ mod tests {
         for length in 4..file.len() {
             assert!(recognize(&file[..length]).is_err());
         }
-        assert!(recognize(&uimage_of(b"kernel", 7, 0)).unwrap_err().0.contains("not Arm"));
-        assert!(recognize(&uimage_of(b"kernel", 2, 3)).unwrap_err().0.contains("method 3"));
-        assert!(recognize(&uimage_of(b"kernel", 2, 1)).unwrap_err().0.contains("damaged"));
+        assert!(
+            recognize(&uimage_of(b"kernel", 7, 0))
+                .unwrap_err()
+                .0
+                .contains("not Arm")
+        );
+        assert!(
+            recognize(&uimage_of(b"kernel", 2, 3))
+                .unwrap_err()
+                .0
+                .contains("method 3")
+        );
+        assert!(
+            recognize(&uimage_of(b"kernel", 2, 1))
+                .unwrap_err()
+                .0
+                .contains("damaged")
+        );
     }
 }

@@ -85,7 +85,9 @@ impl Image {
     /// The file that it comes from.
     pub fn reference(&self) -> &Reference {
         match self {
-            Self::Kernel(file) | Self::Elf(file) | Self::Flash(file) | Self::Raw { file, .. } => file,
+            Self::Kernel(file) | Self::Elf(file) | Self::Flash(file) | Self::Raw { file, .. } => {
+                file
+            }
         }
     }
 }
@@ -96,7 +98,9 @@ impl System {
         let shown = workspace::shown(file);
         let text = fs::read_to_string(file).doing(|| "cannot read the system file".to_owned());
         let text = text.map_err(|fault| {
-            fault.in_file(&shown).mend("the systems of this project are in systems/*.toml")
+            fault
+                .in_file(&shown)
+                .mend("the systems of this project are in systems/*.toml")
         })?;
         Self::parse(&shown, &text)
     }
@@ -109,20 +113,39 @@ impl System {
                 .at(file, line)
                 .mend("docs/reference/system.md shows how a system file is written")
         })?;
-        let mut source = Source { file, text, faults: Vec::new() };
+        let mut source = Source {
+            file,
+            text,
+            faults: Vec::new(),
+        };
         let mut top = Table::new(&source, "a system file", 1, document.get_ref());
         let host = top.text(&mut source, "host");
         let vms = match top.take("vm") {
-            Some(Located { value: DeValue::Table(table), line }) => {
+            Some(Located {
+                value: DeValue::Table(table),
+                line,
+            }) => {
                 let table = Table::new(&source, "[vm]", line, table);
-                table.all().into_iter().filter_map(|(name, value)| read_vm(&mut source, name, &value)).collect()
+                table
+                    .all()
+                    .into_iter()
+                    .filter_map(|(name, value)| read_vm(&mut source, name, &value))
+                    .collect()
             }
             Some(Located { line, .. }) => {
-                source.fault(line, "`vm` must be tables", "write [vm.NAME], one for each VM");
+                source.fault(
+                    line,
+                    "`vm` must be tables",
+                    "write [vm.NAME], one for each VM",
+                );
                 Vec::new()
             }
             None => {
-                source.fault(1, "the system has no VM", "add one: [vm.NAME] with board, cores and an image");
+                source.fault(
+                    1,
+                    "the system has no VM",
+                    "add one: [vm.NAME] with board, cores and an image",
+                );
                 Vec::new()
             }
         };
@@ -132,17 +155,32 @@ impl System {
         }
         Ok(Self {
             file: file.to_path_buf(),
-            name: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            host: host.unwrap_or(Located { value: "qemu-virt".to_owned(), line: 1 }),
+            name: file
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            host: host.unwrap_or(Located {
+                value: "qemu-virt".to_owned(),
+                line: 1,
+            }),
             vms,
         })
     }
 }
 
-fn read_vm(source: &mut Source<'_>, name: Located<String>, value: &Located<&DeValue<'_>>) -> Option<Vm> {
+fn read_vm(
+    source: &mut Source<'_>,
+    name: Located<String>,
+    value: &Located<&DeValue<'_>>,
+) -> Option<Vm> {
     let DeValue::Table(table) = value.value else {
         let mend = format!("write [vm.{}]", name.value);
-        source.fault(name.line, format!("`vm.{}` must be a table", name.value), mend);
+        source.fault(
+            name.line,
+            format!("`vm.{}` must be a table", name.value),
+            mend,
+        );
         return None;
     };
     let title = format!("[vm.{}]", name.value);
@@ -157,10 +195,15 @@ fn read_vm(source: &mut Source<'_>, name: Located<String>, value: &Located<&DeVa
     let image = read_image(source, &mut table, name.line);
     let [dtb, initrd] = ["dtb", "initrd"].map(|key| table.text(source, key).map(Reference::new));
     let args = table.text(source, "args");
-    let entry = table.take("entry").map(|entry| read_entry(source, &title, &entry));
+    let entry = table
+        .take("entry")
+        .map(|entry| read_entry(source, &title, &entry));
     table.finish(source);
     Some(Vm {
-        cores: cores.unwrap_or(Located { value: vec![0], line: name.line }),
+        cores: cores.unwrap_or(Located {
+            value: vec![0],
+            line: name.line,
+        }),
         name,
         board: board?,
         memory,
@@ -185,7 +228,11 @@ fn read_cores(source: &mut Source<'_>, cores: &Located<&DeValue<'_>>) -> Located
         sound = value.len() == array.len() && !value.is_empty();
     }
     if !sound {
-        source.fault(line, "`cores` must be a list of host cores", "write cores = [0], one core for each vCPU");
+        source.fault(
+            line,
+            "`cores` must be a list of host cores",
+            "write cores = [0], one core for each vCPU",
+        );
     }
     Located { value, line }
 }
@@ -195,7 +242,12 @@ fn read_image(source: &mut Source<'_>, table: &mut Table<'_>, line: usize) -> Op
     let elf = table.text(source, "elf").map(Reference::new);
     let flash = table.text(source, "flash").map(Reference::new);
     let raw = table.take("raw").map(|raw| read_raw(source, &raw));
-    let given = [kernel.is_some(), elf.is_some(), flash.is_some(), raw.is_some()];
+    let given = [
+        kernel.is_some(),
+        elf.is_some(),
+        flash.is_some(),
+        raw.is_some(),
+    ];
     match given.iter().filter(|given| **given).count() {
         1 => {}
         0 => {
@@ -204,7 +256,11 @@ fn read_image(source: &mut Source<'_>, table: &mut Table<'_>, line: usize) -> Op
         }
         _ => {
             let mend = "keep one of kernel, elf, raw and flash";
-            source.fault(line, format!("{} has more than one image", table.name), mend);
+            source.fault(
+                line,
+                format!("{} has more than one image", table.name),
+                mend,
+            );
         }
     }
     let kernel = kernel.map(Image::Kernel).or(elf.map(Image::Elf));
@@ -225,7 +281,11 @@ fn read_raw(source: &mut Source<'_>, raw: &Located<&DeValue<'_>>) -> Option<Imag
     if file.is_none() || load.is_none() {
         source.fault(raw.line, "`raw` lacks its file or its load address", mend);
     }
-    Some(Image::Raw { file: file?, load: load?, entry: entry? })
+    Some(Image::Raw {
+        file: file?,
+        load: load?,
+        entry: entry?,
+    })
 }
 
 fn read_entry(
@@ -243,7 +303,11 @@ fn read_entry(
     for (name, value) in table.all() {
         match reader::number(value.value) {
             Some(number) => registers.push((name, number)),
-            None => source.fault(value.line, format!("`{}` must be a number", name.value), mend),
+            None => source.fault(
+                value.line,
+                format!("`{}` must be a number", name.value),
+                mend,
+            ),
         }
     }
     registers

@@ -28,7 +28,8 @@ pub struct Source<'a> {
 impl Source<'_> {
     /// Notes a fault at a line.
     pub fn fault(&mut self, line: usize, what: impl Into<String>, mend: impl Into<String>) {
-        self.faults.push(Fault::new(what).at(self.file, line).mend(mend));
+        self.faults
+            .push(Fault::new(what).at(self.file, line).mend(mend));
     }
 }
 
@@ -50,14 +51,32 @@ impl<'a> Table<'a> {
             .iter()
             .map(|(key, value)| {
                 let at = key.span().start;
-                let key = Located { value: key.get_ref().to_string(), line: line_of(source.text, at) };
+                let key = Located {
+                    value: key.get_ref().to_string(),
+                    line: line_of(source.text, at),
+                };
                 let line = line_of(source.text, value.span().start);
-                (at, key, Located { value: value.get_ref(), line })
+                (
+                    at,
+                    key,
+                    Located {
+                        value: value.get_ref(),
+                        line,
+                    },
+                )
             })
             .collect();
         entries.sort_by_key(|(at, _, _)| *at);
-        let entries = entries.into_iter().map(|(_, key, value)| (key, value)).collect();
-        Self { name: name.to_owned(), line, entries, asked: Vec::new() }
+        let entries = entries
+            .into_iter()
+            .map(|(_, key, value)| (key, value))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            line,
+            entries,
+            asked: Vec::new(),
+        }
     }
 
     /// All entries, in the file's order; none of them is then unknown.
@@ -76,9 +95,16 @@ impl<'a> Table<'a> {
     pub fn text(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Located<String>> {
         let Located { value, line } = self.take(key)?;
         if let DeValue::String(text) = value {
-            return Some(Located { value: text.to_string(), line });
+            return Some(Located {
+                value: text.to_string(),
+                line,
+            });
         }
-        source.fault(line, format!("`{key}` must be a string"), format!("write {key} = \"...\""));
+        source.fault(
+            line,
+            format!("`{key}` must be a string"),
+            format!("write {key} = \"...\""),
+        );
         None
     }
 

@@ -19,7 +19,10 @@ pub struct Reference {
 impl Reference {
     /// As it was written.
     pub fn new(text: Located<String>) -> Self {
-        Self { text: text.value, line: text.line }
+        Self {
+            text: text.value,
+            line: text.line,
+        }
     }
 
     /// The name of the manifest's image that it means, if it means one.
@@ -35,7 +38,9 @@ impl Reference {
     /// The file itself. Test firmware is built; `wide` says for which of the architectures.
     pub fn find(&self, system: &Path, wide: bool) -> Result<PathBuf> {
         if let Some(name) = self.image() {
-            Manifest::read()?.known(name).map_err(|fault| fault.at(system, self.line))?;
+            Manifest::read()?
+                .known(name)
+                .map_err(|fault| fault.at(system, self.line))?;
             let path = images::path(name);
             if !path.exists() {
                 return Err(Fault::new(format!("the image \"{name}\" is not here yet"))
@@ -48,7 +53,9 @@ impl Reference {
         if let Some(name) = self.text.strip_prefix("firmware:") {
             return firmware(name, wide).map_err(|mut faults| {
                 for fault in &mut faults.0 {
-                    fault.at.get_or_insert((system.to_path_buf(), Some(self.line)));
+                    fault
+                        .at
+                        .get_or_insert((system.to_path_buf(), Some(self.line)));
                 }
                 faults
             });
@@ -68,11 +75,23 @@ impl Reference {
 /// Builds a program of the project's test firmware, and gives its ELF file.
 fn firmware(name: &str, wide: bool) -> Result<PathBuf> {
     let folder = workspace::root().join("legacy-images/firmware");
-    let target = if wide { "aarch64-unknown-none-softfloat" } else { "armv7a-none-eabi" };
+    let target = if wide {
+        "aarch64-unknown-none-softfloat"
+    } else {
+        "armv7a-none-eabi"
+    };
     let step = progress::step(format!("building firmware {name} for {target}"));
     let into = workspace::root().join("target/firmware");
     let output = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--bin", name, "--target", target])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--bin",
+            name,
+            "--target",
+            target,
+        ])
         .arg("--target-dir")
         .arg(&into)
         .current_dir(&folder)
@@ -80,9 +99,12 @@ fn firmware(name: &str, wide: bool) -> Result<PathBuf> {
     let output = output.map_err(|error| Fault::new(format!("cannot run cargo: {error}")))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Fault::new(format!("the firmware \"{name}\" does not build:\n{}", said.trim()))
-            .mend("the programs are in legacy-images/firmware; `cargo reliquary setup` brings targets")
-            .into());
+        return Err(Fault::new(format!(
+            "the firmware \"{name}\" does not build:\n{}",
+            said.trim()
+        ))
+        .mend("the programs are in legacy-images/firmware; `cargo reliquary setup` brings targets")
+        .into());
     }
     step.finish();
     Ok(into.join(target).join("release").join(name))

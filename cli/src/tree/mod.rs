@@ -251,6 +251,11 @@ impl Tree {
 
     /// The tree as a blob, format version 17.
     pub fn write(&self) -> Vec<u8> {
+        self.write_with_room(0)
+    }
+
+    /// The tree as a blob, with free bytes at its end for who edits it in place.
+    pub fn write_with_room(&self, room: usize) -> Vec<u8> {
         let mut strings = Vec::new();
         let mut structure = Vec::new();
         write_node(&self.root, &mut structure, &mut strings);
@@ -263,7 +268,7 @@ impl Tree {
         let at_reserved = 40;
         let at_structure = at_reserved + reserved.len();
         let at_strings = at_structure + structure.len();
-        let total = (at_strings + strings.len()).next_multiple_of(8);
+        let total = (at_strings + strings.len() + room).next_multiple_of(8);
         let header = [
             MAGIC as usize,
             total,
