@@ -33,7 +33,7 @@ pub use build::Builder;
 pub use error::BundleError;
 pub use hash::Sha256;
 pub use read::Bundle;
-pub use sealed::{Inspection, SEAL_MAGIC, SEAL_SIZE, inspect, seal};
+pub use sealed::{ARENA_BYTES, Inspection, SEAL_MAGIC, SEAL_SIZE, inspect, seal};
 
 use alloc::string::String;
 use alloc::vec::Vec;
