@@ -8,6 +8,7 @@
 pub mod apb;
 pub mod pl031;
 pub mod primecell;
+pub mod sp804;
 pub mod state;
 
 use crate::access::{Access, Refusal};
