@@ -9,13 +9,16 @@
 //! now, the register is read or written, and what changed on its lines is propagated by the
 //! [`wiring`] before the answer goes back.
 
+pub mod devicetree;
+pub mod error;
 pub mod plan;
 
 use crate::access::{Initiator, Security, Width};
 use crate::emul::SerialPort;
 use crate::memory::BoardMemory;
 use crate::units::{HostPa, Instant, Ipa};
-pub use plan::{MapError, Plan};
+pub use error::MapError;
+pub use plan::Plan;
 
 /// What the board may ask of the world in one call.
 pub struct World<'a> {

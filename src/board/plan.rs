@@ -1,10 +1,10 @@
 //! A board's map, read and checked.
 
+use super::error::MapError;
 use crate::memory::StoreId;
 use crate::units::{HostPa, Ipa};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 /// A board's map, read and checked: what [`super::Board::build`] makes a board from, what the
 /// metal makes stage 2 from, and what `check` looks at.
@@ -191,32 +191,5 @@ impl Plan {
                 && at.0.checked_sub(w.at.0).and_then(|o| o.checked_add(bytes)) <= Some(w.bytes)
                 && at >= w.at
         })
-    }
-}
-
-/// Something wrong with a map.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MapError {
-    /// The path of the node.
-    pub node: String,
-    /// The property, if it is one's fault.
-    pub property: Option<String>,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it.
-    pub mend: String,
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.node)?;
-        if let Some(property) = &self.property {
-            write!(f, ": {property}")?;
-        }
-        write!(f, ": {}", self.what)?;
-        if !self.mend.is_empty() {
-            write!(f, "; {}", self.mend)?;
-        }
-        Ok(())
     }
 }
