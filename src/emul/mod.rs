@@ -7,6 +7,7 @@
 
 pub mod apb;
 pub mod gic;
+pub mod pl011;
 pub mod pl031;
 pub mod primecell;
 pub mod sp804;
