@@ -14,6 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 use reliquary::board::devicetree::Tree;
+use reliquary::board::devicetree::interrupts::Interrupt;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::{MapError, Plan};
 use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
@@ -176,10 +177,19 @@ fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) {
 /// Input from the console, by the interrupt that the tree gives its UART.
 fn listen(tree: &Tree<'_>) {
     let node = tree.stdout().map(|(node, _)| node).or_else(|| tree.compatible(&["arm,pl011"]));
-    let intid = node.and_then(|node| node.interrupts().ok()?.first().and_then(|i| i.gic_intid()));
+    let intid = node.and_then(|node| gic_intid(node.interrupts().ok()?.first()?));
     match intid {
         Some(intid) => console::listen(intid, mpidr_of(0)),
         None => log::warn!("the host's UART has no interrupt in its tree: no input"),
+    }
+}
+
+/// The INTID of a GIC's specifier: type (0 SPI, 1 PPI), number, flags.
+fn gic_intid(interrupt: &Interrupt<'_, '_>) -> Option<u32> {
+    match interrupt.specifier {
+        [0, number, ..] => number.checked_add(32),
+        [1, number, ..] => number.checked_add(16),
+        _ => None,
     }
 }
 
@@ -343,7 +353,7 @@ fn registers_of(entry: &Entry) -> Vcpu {
             let mut vcpu =
                 Vcpu { x: [0; 31], pc: u64::from(*pc & !1), spsr: u64::from(*cpsr) };
             for (number, value) in r.iter().enumerate() {
-                vcpu.set_a32(number, *value);
+                vcpu.set_r(number as u8, *value);
             }
             vcpu
         }
