@@ -5,9 +5,11 @@
 //! through [`Device::lines`], bytes through a port. The header of each file names the manual,
 //! the device-tree `compatible` it serves, and every known deviation.
 
+pub mod a9_global_timer;
 pub mod a9_scu;
 pub mod a9_timers;
 pub mod gic;
+pub mod pl310;
 pub mod state;
 
 use crate::access::{Access, Refusal};
