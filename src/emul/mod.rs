@@ -8,8 +8,13 @@
 pub mod a9_global_timer;
 pub mod a9_scu;
 pub mod a9_timers;
+pub mod apb;
 pub mod gic;
+pub mod pl011;
+pub mod pl031;
 pub mod pl310;
+pub mod primecell;
+pub mod sp804;
 pub mod state;
 
 use crate::access::{Access, Refusal};
