@@ -94,7 +94,12 @@ mod tests {
 
     #[test]
     fn a_tick_is_reached_at_its_nanosecond_and_not_before() {
-        for (ticks, hz) in [(1, 3), (7, 24_000_000), (1 << 40, 62_500_000), (12345, 999_999_937)] {
+        for (ticks, hz) in [
+            (1, 3),
+            (7, 24_000_000),
+            (1 << 40, 62_500_000),
+            (12345, 999_999_937),
+        ] {
             let ns = ns_for(ticks, hz);
             assert!(ticks_in(ns, hz) >= ticks);
             assert!(ticks_in(ns - 1, hz) < ticks);

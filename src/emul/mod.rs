@@ -5,6 +5,7 @@
 //! through [`Device::lines`], bytes through a port. The header of each file names the manual,
 //! the device-tree `compatible` it serves, and every known deviation.
 
+pub mod cfi_flash;
 pub mod state;
 
 use crate::access::{Access, Refusal};
@@ -82,27 +83,42 @@ pub const TRANSFER_MAX: usize = 4096;
 impl<'a> Cx<'a> {
     /// The world at `now`; `store` is the backing store of the device that is called.
     pub fn new(now: Instant, memory: &'a dyn BoardMemory, store: Option<StoreId>) -> Self {
-        Self { now, memory, store, ask: None }
+        Self {
+            now,
+            memory,
+            store,
+            ask: None,
+        }
     }
 
     /// Copies board memory, at most [`TRANSFER_MAX`] bytes a call.
     pub fn read(&self, at: Ipa, into: &mut [u8]) -> Result<(), Unbacked> {
-        if into.len() > TRANSFER_MAX { Err(Unbacked) } else { self.memory.read(at, into) }
+        if into.len() > TRANSFER_MAX {
+            Err(Unbacked)
+        } else {
+            self.memory.read(at, into)
+        }
     }
 
     /// Writes board memory, at most [`TRANSFER_MAX`] bytes a call.
     pub fn write(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
-        if from.len() > TRANSFER_MAX { Err(Unbacked) } else { self.memory.write(at, from) }
+        if from.len() > TRANSFER_MAX {
+            Err(Unbacked)
+        } else {
+            self.memory.write(at, from)
+        }
     }
 
     /// Copies from the device's own backing store.
     pub fn store_read(&self, offset: u64, into: &mut [u8]) -> Result<(), Unbacked> {
-        self.memory.store_read(self.store.ok_or(Unbacked)?, offset, into)
+        self.memory
+            .store_read(self.store.ok_or(Unbacked)?, offset, into)
     }
 
     /// Writes to the device's own backing store.
     pub fn store_write(&self, offset: u64, from: &[u8]) -> Result<(), Unbacked> {
-        self.memory.store_write(self.store.ok_or(Unbacked)?, offset, from)
+        self.memory
+            .store_write(self.store.ok_or(Unbacked)?, offset, from)
     }
 
     /// Asks the board for something beyond the device. The last ask of a call counts.
@@ -155,7 +171,11 @@ impl Lines {
         if n >= 64 {
             return self;
         }
-        Self(if level { self.0 | 1 << n } else { self.0 & !(1 << n) })
+        Self(if level {
+            self.0 | 1 << n
+        } else {
+            self.0 & !(1 << n)
+        })
     }
 }
 

@@ -81,6 +81,10 @@ impl<'a> Reader<'a> {
     }
     /// Nothing may be left over.
     pub fn end(&self) -> Result<(), Refusal> {
-        if self.0.is_empty() { Ok(()) } else { Err(Refusal::BadState) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::BadState)
+        }
     }
 }
