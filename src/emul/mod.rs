@@ -6,7 +6,11 @@
 //! the device-tree `compatible` it serves, and every known deviation.
 
 pub mod cfi_flash;
+pub mod sp810;
 pub mod state;
+pub mod versatile_i2c;
+pub mod vexpress_config;
+pub mod vexpress_sysreg;
 
 use crate::access::{Access, Refusal};
 use crate::memory::{BoardMemory, StoreId, Unbacked};
