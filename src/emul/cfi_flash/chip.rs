@@ -493,7 +493,9 @@ impl Chip {
             } => (6, [block, count, taken, first]),
         };
         out.u8(kind);
-        of.iter().for_each(|word| out.u32(*word));
+        for word in of {
+            out.u32(word);
+        }
         let (kind, next, end) = match self.operation.map(|operation| operation.work) {
             None => (0, 0, 0),
             Some(Work::Program) => (1, 0, 0),

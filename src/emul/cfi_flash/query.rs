@@ -16,6 +16,8 @@ pub(super) const fn buffer_log2(width_log2: u32) -> u8 {
 const FEATURES: u8 = 1 << 1 | 1 << 2 | 1 << 5;
 
 /// The byte at `offset` of the query table.
+// A line for each field, though some have the same value.
+#[allow(clippy::match_same_arms)]
 pub(super) fn query(part: &Part, offset: u32) -> u8 {
     let blocks_less_1 = part.blocks.wrapping_sub(1).to_le_bytes();
     let block_256 = (part.block_bytes() >> 8).to_le_bytes();

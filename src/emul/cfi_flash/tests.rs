@@ -127,7 +127,7 @@ fn query_tells_the_geometry_of_two_64_mib_banks() {
     let store = Store(Mutex::new(Vec::new()), AtomicUsize::new(0));
     let mut cx = Cx::new(Instant::ZERO, &store, Some(StoreId(0)));
     let write = |flash: &mut CfiFlash, cx: &mut Cx<'_>, v| {
-        flash.write(cx, Access::word(0x55 * 4), v).unwrap()
+        flash.write(cx, Access::word(0x55 * 4), v).unwrap();
     };
     write(&mut flash, &mut cx, 0x0098_0098);
     // The whole table of one chip; both lanes answer the same.
@@ -343,7 +343,9 @@ fn a_full_buffer_of_both_chips_is_programmed() {
     rig.fill(0xff);
     rig.w(0, 0x00e8_00e8);
     rig.w(0, 0x03ff_03ff);
-    (0..1024).for_each(|i| rig.w(i * 4, i * 0x0001_0001));
+    for i in 0..1024 {
+        rig.w(i * 4, i * 0x0001_0001);
+    }
     rig.w(0, 0x00d0_00d0);
     assert_eq!(rig.r(0), 0x0080_0080);
     rig.w(0, 0x00ff_00ff);
@@ -401,9 +403,9 @@ fn a_locked_block_is_neither_programmed_nor_erased() {
         (&[0xe8, 0, 0, 0xd0], 0x0092_0092),
         (&[0xc0, 0], 0x0092_0092),
     ] {
-        cycles
-            .iter()
-            .for_each(|cycle| rig.w(0, cycle * 0x0001_0001));
+        for cycle in cycles {
+            rig.w(0, cycle * 0x0001_0001);
+        }
         assert_eq!(rig.r(0), want, "{cycles:x?}");
         rig.w(0, 0x0050_0050);
     }
