@@ -7,6 +7,12 @@
 
 pub mod cfi_flash;
 pub mod sp810;
+pub mod apb;
+pub mod gic;
+pub mod pl011;
+pub mod pl031;
+pub mod primecell;
+pub mod sp804;
 pub mod state;
 pub mod versatile_i2c;
 pub mod vexpress_config;
