@@ -5,14 +5,14 @@
 //! through [`Device::lines`], bytes through a port. The header of each file names the manual,
 //! the device-tree `compatible` it serves, and every known deviation.
 
-pub mod cfi_flash;
-pub mod sp810;
 pub mod apb;
+pub mod cfi_flash;
 pub mod gic;
 pub mod pl011;
 pub mod pl031;
 pub mod primecell;
 pub mod sp804;
+pub mod sp810;
 pub mod state;
 pub mod versatile_i2c;
 pub mod vexpress_config;
