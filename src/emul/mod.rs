@@ -6,6 +6,8 @@
 //! the device-tree `compatible` it serves, and every known deviation.
 
 pub mod apb;
+pub mod gic;
+pub mod pl011;
 pub mod pl031;
 pub mod primecell;
 pub mod sp804;

@@ -43,7 +43,7 @@ impl Config {
     }
 }
 
-/// DDI 0224C, table 3-1.
+/// The registers (DDI 0224C, summary of registers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Register {
     Rtcdr,
@@ -161,7 +161,7 @@ impl Pl031 {
                 self.data = value;
                 self.compare();
             }
-            // Once started, a write changes nothing until a reset (3.3.4).
+            // Once started, a write changes nothing until a reset (DDI 0224C, RTCCR).
             Register::Rtccr => self.started |= value & 1 != 0,
             Register::Rtcimsc => self.mask = value & 1 != 0,
             Register::Rtcicr => self.raw &= value & 1 == 0,
@@ -209,7 +209,7 @@ impl Device for Pl031 {
     }
 
     /// PRESETn clears the registers; only nPOR, the cold reset, stops and clears the counter,
-    /// and a load's offset to it (2.2).
+    /// and a load's offset to it.
     fn reset(&mut self, kind: Reset) {
         let clear = Self::new(self.config);
         *self = match kind {

@@ -8,7 +8,7 @@
 //! is; one with two means TIMINT1 and TIMINT2.)
 //!
 //! Time: TIMCLK's edges are at the whole ticks of board time, and the prescalers run freely
-//! on them. A load is on the counter from the next edge on, and reads back at once (3.2.2).
+//! on them. A load is on the counter from the next edge on, and reads back at once (TimerXValue).
 //! A periodic timer's interrupts are TimerXLoad ticks apart: the count that reaches 0 is the
 //! load value in the same tick.
 //!
@@ -50,7 +50,7 @@ enum Which {
     Timer2,
 }
 
-/// DDI 0271D, table 3-1.
+/// The registers (DDI 0271D, summary of registers).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Register {
     Load(Which),

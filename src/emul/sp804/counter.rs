@@ -4,7 +4,7 @@ use crate::access::Refusal;
 use crate::emul::state::{Reader, Writer};
 use crate::units::{Instant, ns_for, ticks_in};
 
-/// TimerXControl's bits (DDI 0271D, 3.2.3).
+/// TimerXControl's bits (DDI 0271D).
 const ONE_SHOT: u8 = 1 << 0;
 const SIZE_32: u8 = 1 << 1;
 const PRESCALE_SHIFT: u32 = 2;

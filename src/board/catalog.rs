@@ -1,0 +1,225 @@
+//! Which emulator serves which `compatible`. A device is added by one line of [`TABLE`].
+
+use super::devicetree::{Node, Tree};
+use super::error::MapError;
+use super::plan::Plan;
+use crate::emul::{Device, Line, pl031, primecell};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+/// How much of a device there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// A model of the whole part, but for what its header lists.
+    Modelled,
+    /// Registers that answer; what is behind them is absent or fixed.
+    Registers,
+    /// The identity registers only.
+    Identity,
+}
+
+impl Tier {
+    /// One word for reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Modelled => "modelled",
+            Self::Registers => "registers",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// What a constructor is told.
+pub struct Making<'p, 't, 'a> {
+    /// The map.
+    pub tree: &'t Tree<'a>,
+    /// The device's node.
+    pub node: Node<'t, 'a>,
+    /// The plan, as far as devices depend on it: CPUs, Secure state.
+    pub plan: &'p Plan,
+    /// The size of the device's first register block.
+    pub bytes: u64,
+}
+
+type Make = fn(&Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError>;
+
+/// Which output line an entry of the node's `interrupts` is.
+type OutputLine = fn(Node<'_, '_>, Output) -> u16;
+
+/// An entry of a node's `interrupts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its index.
+    pub index: usize,
+    /// How many entries there are.
+    pub of: usize,
+    /// For a private interrupt: the CPU.
+    pub cpu: Option<u8>,
+}
+
+/// An interrupt controller's inputs.
+#[derive(Clone, Copy)]
+pub struct Controller {
+    /// Reads a specifier.
+    pub input: fn(Node<'_, '_>, &[u32; 4]) -> Result<Input, String>,
+}
+
+/// The input that a specifier names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One line for all CPUs.
+    Shared(Line),
+    /// A private interrupt of each CPU in the mask.
+    Private {
+        /// Its interrupt ID, 16 to 31.
+        id: u16,
+        /// Bit n: CPU n.
+        cpus: u8,
+    },
+}
+
+/// One emulator.
+pub struct Entry {
+    /// The string that picks it.
+    pub compatible: &'static str,
+    /// How much of the device there is.
+    pub tier: Tier,
+    /// What it is, in a few words.
+    pub summary: &'static str,
+    /// Makes it.
+    pub make: Make,
+    /// Its output lines.
+    pub line: OutputLine,
+    /// Set if it is an interrupt controller; its outputs are then the CPUs' inputs.
+    pub controller: Option<Controller>,
+    /// Whether its register blocks are memory that is read directly while the device says so.
+    pub direct_reads: bool,
+}
+
+const fn entry(compatible: &'static str, tier: Tier, summary: &'static str, make: Make) -> Entry {
+    Entry { compatible, tier, summary, make, line: |_, o| o.index as u16, controller: None, direct_reads: false }
+}
+
+impl Entry {
+    #[cfg_attr(not(test), allow(dead_code))]
+    const fn gic(mut self) -> Self {
+        self.controller = Some(Controller { input: gic_input });
+        self
+    }
+    #[allow(dead_code)]
+    const fn lines(mut self, line: OutputLine) -> Self {
+        self.line = line;
+        self
+    }
+    #[allow(dead_code)]
+    const fn direct_reads(mut self) -> Self {
+        self.direct_reads = true;
+        self
+    }
+}
+
+use Tier::{Identity, Modelled};
+
+/// The emulators, by `compatible`.
+pub const TABLE: &[Entry] = &[
+    entry("arm,pl031", Modelled, "PL031 real-time clock", |_| {
+        Ok(Box::new(pl031::Pl031::new(pl031::Config::new(0))))
+    }),
+];
+
+/// The emulator of a node with `reliquary,identity`.
+pub static IDENTITY: Entry =
+    entry("reliquary,identity", Identity, "PrimeCell identity registers only", |m| {
+        let identity = identity_of(m.node).ok_or_else(|| m.node.wrong("its identity is not known"))?;
+        Ok(Box::new(primecell::IdentityOnly::new(primecell::Config { identity, size: m.bytes })))
+    });
+
+/// The emulator of `compatible`.
+pub fn find(compatible: &str) -> Option<&'static Entry> {
+    if compatible == IDENTITY.compatible {
+        return Some(&IDENTITY);
+    }
+    #[cfg(test)]
+    if let Some(entry) = super::tests::DEVICES.iter().find(|e| e.compatible == compatible) {
+        return Some(entry);
+    }
+    TABLE.iter().find(|entry| entry.compatible == compatible)
+}
+
+/// The PrimeCell identity of a node: `arm,primecell-periphid`, or its part's.
+pub fn identity_of(node: Node<'_, '_>) -> Option<primecell::Identity> {
+    match node.u32("arm,primecell-periphid") {
+        Ok(Some(id)) => Some(primecell::Identity::from_periphid(id)),
+        _ => node.strings("compatible").find_map(primecell::find).map(|part| part.identity),
+    }
+}
+
+/// How many interrupt IDs a GIC has: `reliquary,interrupt-ids`, or what the known boards have.
+pub fn gic_ids(node: Node<'_, '_>) -> u16 {
+    match node.u32("reliquary,interrupt-ids") {
+        Ok(Some(ids)) => ids.clamp(32, 1020) as u16,
+        // The Versatile Express daughterboards: 64 SPIs (Cortex-A9), 128 (Cortex-A15).
+        _ if node.is_compatible("arm,cortex-a15-gic") => 160,
+        _ if node.is_compatible("arm,cortex-a9-gic") => 96,
+        _ => 288,
+    }
+}
+
+/// The binding of `arm,gic`: kind (0 is SPI, 1 is PPI), number, flags with the CPUs' mask.
+#[cfg_attr(not(test), allow(dead_code))]
+fn gic_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> {
+    let [kind, number, flags, _] = *specifier;
+    let ids = gic_ids(node);
+    match kind {
+        0 => match u16::try_from(number).ok().and_then(|n| n.checked_add(32)) {
+            Some(id) if id < ids => Ok(Input::Shared(Line(id))),
+            _ => Err(format!(
+                "interrupt SPI {number} is out of range: {} has SPIs 0 to {}",
+                node.path(),
+                ids.saturating_sub(33)
+            )),
+        },
+        1 if number < 16 => {
+            Ok(Input::Private { id: number as u16 | 16, cpus: (flags >> 8 & 0xff) as u8 })
+        }
+        1 => Err(format!("interrupt PPI {number} is out of range: there are PPIs 0 to 15")),
+        _ => Err(format!("interrupt kind {kind} is neither SPI (0) nor PPI (1)")),
+    }
+}
+
+/// A GIC's input line for PPI `id` (16 to 31) of a CPU.
+pub const fn ppi_line(cpu: u8, id: u16) -> Line {
+    Line(1024u16.wrapping_add((cpu as u16).wrapping_mul(16)).wrapping_add(id & 15))
+}
+
+impl Making<'_, '_, '_> {
+    /// The number of CPUs, at least 1.
+    pub fn cpus(&self) -> u8 {
+        self.plan.cpus.len().clamp(1, 8) as u8
+    }
+
+    /// The frequency of entry `index` of the node's `clocks`, as far as the tree tells it: a
+    /// fixed clock's, or an oscillator's whose range is one value.
+    pub fn clock(&self, index: usize) -> Option<u64> {
+        let mut cells = self.node.cells("clocks").ok()??;
+        let mut at = 0usize;
+        while let Some(phandle) = cells.next() {
+            let provider = self.tree.phandle(phandle)?;
+            let arguments = provider.u32("#clock-cells").ok()?.unwrap_or(0);
+            for _ in 0..arguments {
+                cells.next()?;
+            }
+            if at == index {
+                if let Ok(Some(hz)) = provider.u32("clock-frequency") {
+                    return Some(u64::from(hz));
+                }
+                let mut range = provider.cells("freq-range").ok()??;
+                let (low, high) = (range.next()?, range.next()?);
+                return (low == high).then_some(u64::from(low));
+            }
+            at = at.saturating_add(1);
+        }
+        None
+    }
+}
