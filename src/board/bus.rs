@@ -47,7 +47,11 @@ impl Bus {
             let (Some(last), Ok(window)) = (last, u16::try_from(index)) else {
                 return Err(Clash(index, index));
             };
-            spans.push(Span { first: at.0, last, window });
+            spans.push(Span {
+                first: at.0,
+                last,
+                window,
+            });
         }
         spans.sort_unstable_by_key(|span| span.first);
         for pair in spans.windows(2) {
@@ -57,24 +61,31 @@ impl Bus {
                 return Err(Clash(a.window as usize, b.window as usize));
             }
         }
-        Ok(Self { spans, recent: [0; REMEMBERED] })
+        Ok(Self {
+            spans,
+            recent: [0; REMEMBERED],
+        })
     }
 
     /// The window of an access of `bytes` bytes, and the offset in it.
     pub fn find(&mut self, at: Ipa, bytes: u64) -> Result<(usize, u64), Miss> {
         // Devices are pages apart: the bits above the page tell neighbours apart.
         let way = (at.0 >> 12) as usize % REMEMBERED;
-        let remembered = self.recent.get(way).and_then(|i| self.spans.get(*i as usize)).copied();
-        let span = match remembered.filter(|span| span.first <= at.0 && at.0 <= span.last) {
-            Some(span) => span,
-            None => {
+        let remembered = self
+            .recent
+            .get(way)
+            .and_then(|i| self.spans.get(*i as usize))
+            .copied();
+        let span =
+            if let Some(span) = remembered.filter(|span| span.first <= at.0 && at.0 <= span.last) {
+                span
+            } else {
                 let place = self.place(at)?;
                 if let Some(slot) = self.recent.get_mut(way) {
                     *slot = place as u16;
                 }
                 self.spans.get(place).copied().ok_or(Miss::Unclaimed)?
-            }
-        };
+            };
         let end = bytes.checked_sub(1).and_then(|rest| at.0.checked_add(rest));
         if end.is_none_or(|end| end > span.last) {
             return Err(Miss::LeavesWindow);
@@ -101,8 +112,14 @@ mod tests {
 
     #[test]
     fn overlap_wrap_and_emptiness_are_refused() {
-        assert_eq!(bus(&[(0x1000, 0x100), (0x0, 0x1001)]).err(), Some(Clash(1, 0)));
-        assert_eq!(bus(&[(0x1000, 0x100), (0x1080, 8)]).err(), Some(Clash(0, 1)));
+        assert_eq!(
+            bus(&[(0x1000, 0x100), (0x0, 0x1001)]).err(),
+            Some(Clash(1, 0))
+        );
+        assert_eq!(
+            bus(&[(0x1000, 0x100), (0x1080, 8)]).err(),
+            Some(Clash(0, 1))
+        );
         assert_eq!(bus(&[(0, 4), (u64::MAX - 3, 5)]).err(), Some(Clash(1, 1)));
         assert_eq!(bus(&[(0, 0)]).err(), Some(Clash(0, 0)));
         assert!(bus(&[(0, 4), (4, 4), (u64::MAX - 3, 4)]).is_ok());
@@ -136,7 +153,9 @@ mod tests {
             let mut bus = bus(&windows).expect("no overlap");
             for _ in 0..400 {
                 let (at, bytes) = (random.below(at + 0x100), 1 << random.below(4));
-                let plain = windows.iter().position(|(w, size)| (*w..w + size).contains(&at));
+                let plain = windows
+                    .iter()
+                    .position(|(w, size)| (*w..w + size).contains(&at));
                 let expected = match plain {
                     None => Err(Miss::Unclaimed),
                     Some(i) if at + bytes > windows[i].0 + windows[i].1 => Err(Miss::LeavesWindow),

@@ -3,7 +3,7 @@
 use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::plan::Plan;
-use crate::emul::{Device, Line, pl031, primecell};
+use crate::emul::{Device, Line, gic, pl011, pl031, primecell, sp804};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -98,16 +98,22 @@ pub struct Entry {
 }
 
 const fn entry(compatible: &'static str, tier: Tier, summary: &'static str, make: Make) -> Entry {
-    Entry { compatible, tier, summary, make, line: |_, o| o.index as u16, controller: None, direct_reads: false }
+    Entry {
+        compatible,
+        tier,
+        summary,
+        make,
+        line: |_, o| o.index as u16,
+        controller: None,
+        direct_reads: false,
+    }
 }
 
 impl Entry {
-    #[cfg_attr(not(test), allow(dead_code))]
     const fn gic(mut self) -> Self {
         self.controller = Some(Controller { input: gic_input });
         self
     }
-    #[allow(dead_code)]
     const fn lines(mut self, line: OutputLine) -> Self {
         self.line = line;
         self
@@ -122,18 +128,88 @@ impl Entry {
 use Tier::{Identity, Modelled};
 
 /// The emulators, by `compatible`.
-pub const TABLE: &[Entry] = &[
+pub static TABLE: &[Entry] = &[
+    entry("arm,pl011", Modelled, "PL011 UART", |m| {
+        let uartclk = m.clock(0).unwrap_or(24_000_000);
+        Ok(Box::new(pl011::Pl011::new(pl011::Config::new(uartclk))))
+    }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |_| {
         Ok(Box::new(pl031::Pl031::new(pl031::Config::new(0))))
     }),
+    entry("arm,sp804", Modelled, "SP804 dual timer", |_| {
+        Ok(Box::new(sp804::Sp804::new(sp804::Config::new())))
+    })
+    .lines(sp804_line),
+    entry(
+        "arm,cortex-a15-gic",
+        Modelled,
+        "GICv2 interrupt controller",
+        |m| {
+            let config = gic::Config::cortex_a15(m.cpus(), gic_ids(m.node), m.plan.secure);
+            Ok(Box::new(gic::Gic::new(config)))
+        },
+    )
+    .gic(),
+    entry(
+        "arm,cortex-a9-gic",
+        Modelled,
+        "GICv1 interrupt controller",
+        |m| {
+            Ok(Box::new(gic::Gic::new(gic::Config::cortex_a9(
+                m.cpus(),
+                gic_ids(m.node),
+            ))))
+        },
+    )
+    .gic(),
+    entry(
+        "arm,gic-400",
+        Modelled,
+        "GIC-400 interrupt controller",
+        |m| {
+            let config = gic::Config::gic_400(m.cpus(), gic_ids(m.node), m.plan.secure);
+            Ok(Box::new(gic::Gic::new(config)))
+        },
+    )
+    .gic(),
+    entry(
+        "reliquary,gicv2",
+        Modelled,
+        "GICv2 of QEMU's virt machine",
+        |m| {
+            Ok(Box::new(gic::Gic::new(gic::Config::plain_v2(
+                m.cpus(),
+                gic_ids(m.node),
+            ))))
+        },
+    )
+    .gic(),
 ];
 
+/// One interrupt is the combined one; of two, each timer has its own. `arm,sp804-has-irq`
+/// says which timer's a single one is.
+fn sp804_line(node: Node<'_, '_>, output: Output) -> u16 {
+    match (output.of, node.u32("arm,sp804-has-irq")) {
+        (1, Ok(Some(timer @ 1..=2))) => timer as u16,
+        (1, _) => 0,
+        _ => (output.index as u16).saturating_add(1),
+    }
+}
+
 /// The emulator of a node with `reliquary,identity`.
-pub static IDENTITY: Entry =
-    entry("reliquary,identity", Identity, "PrimeCell identity registers only", |m| {
-        let identity = identity_of(m.node).ok_or_else(|| m.node.wrong("its identity is not known"))?;
-        Ok(Box::new(primecell::IdentityOnly::new(primecell::Config { identity, size: m.bytes })))
-    });
+pub static IDENTITY: Entry = entry(
+    "reliquary,identity",
+    Identity,
+    "PrimeCell identity registers only",
+    |m| {
+        let identity =
+            identity_of(m.node).ok_or_else(|| m.node.wrong("its identity is not known"))?;
+        Ok(Box::new(primecell::IdentityOnly::new(primecell::Config {
+            identity,
+            size: m.bytes,
+        })))
+    },
+);
 
 /// The emulator of `compatible`.
 pub fn find(compatible: &str) -> Option<&'static Entry> {
@@ -141,7 +217,10 @@ pub fn find(compatible: &str) -> Option<&'static Entry> {
         return Some(&IDENTITY);
     }
     #[cfg(test)]
-    if let Some(entry) = super::tests::DEVICES.iter().find(|e| e.compatible == compatible) {
+    if let Some(entry) = super::tests::DEVICES
+        .iter()
+        .find(|e| e.compatible == compatible)
+    {
         return Some(entry);
     }
     TABLE.iter().find(|entry| entry.compatible == compatible)
@@ -151,7 +230,10 @@ pub fn find(compatible: &str) -> Option<&'static Entry> {
 pub fn identity_of(node: Node<'_, '_>) -> Option<primecell::Identity> {
     match node.u32("arm,primecell-periphid") {
         Ok(Some(id)) => Some(primecell::Identity::from_periphid(id)),
-        _ => node.strings("compatible").find_map(primecell::find).map(|part| part.identity),
+        _ => node
+            .strings("compatible")
+            .find_map(primecell::find)
+            .map(|part| part.identity),
     }
 }
 
@@ -167,7 +249,6 @@ pub fn gic_ids(node: Node<'_, '_>) -> u16 {
 }
 
 /// The binding of `arm,gic`: kind (0 is SPI, 1 is PPI), number, flags with the CPUs' mask.
-#[cfg_attr(not(test), allow(dead_code))]
 fn gic_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> {
     let [kind, number, flags, _] = *specifier;
     let ids = gic_ids(node);
@@ -180,17 +261,26 @@ fn gic_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> 
                 ids.saturating_sub(33)
             )),
         },
-        1 if number < 16 => {
-            Ok(Input::Private { id: number as u16 | 16, cpus: (flags >> 8 & 0xff) as u8 })
-        }
-        1 => Err(format!("interrupt PPI {number} is out of range: there are PPIs 0 to 15")),
-        _ => Err(format!("interrupt kind {kind} is neither SPI (0) nor PPI (1)")),
+        1 if number < 16 => Ok(Input::Private {
+            id: number as u16 | 16,
+            cpus: (flags >> 8 & 0xff) as u8,
+        }),
+        1 => Err(format!(
+            "interrupt PPI {number} is out of range: there are PPIs 0 to 15"
+        )),
+        _ => Err(format!(
+            "interrupt kind {kind} is neither SPI (0) nor PPI (1)"
+        )),
     }
 }
 
 /// A GIC's input line for PPI `id` (16 to 31) of a CPU.
 pub const fn ppi_line(cpu: u8, id: u16) -> Line {
-    Line(1024u16.wrapping_add((cpu as u16).wrapping_mul(16)).wrapping_add(id & 15))
+    Line(
+        1024u16
+            .wrapping_add((cpu as u16).wrapping_mul(16))
+            .wrapping_add(id & 15),
+    )
 }
 
 impl Making<'_, '_, '_> {

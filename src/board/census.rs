@@ -46,7 +46,10 @@ pub fn roles<'t, 'a>(tree: &'t Tree<'a>) -> (Vec<(Node<'t, 'a>, Role)>, Vec<MapE
     let mut roles: Vec<(Node<'t, 'a>, Role)> = Vec::new();
     let mut errors = Vec::new();
     for node in tree.nodes() {
-        let above = node.parent().and_then(|p| roles.get(p.index())).map(|(_, role)| *role);
+        let above = node
+            .parent()
+            .and_then(|p| roles.get(p.index()))
+            .map(|(_, role)| *role);
         let role = role(node, above).unwrap_or_else(|error| {
             errors.push(error);
             Role::Disabled
@@ -78,7 +81,9 @@ fn role(node: Node<'_, '_>, above: Option<Role>) -> Result<Role, MapError> {
         return Ok(Role::Alias);
     }
     if node.has("reliquary,pass-through") {
-        return Ok(Role::PassThrough { tap: node.has("reliquary,tap") });
+        return Ok(Role::PassThrough {
+            tap: node.has("reliquary,tap"),
+        });
     }
     if node.has("reliquary,identity") {
         return identity(node).map(Role::Device);
@@ -108,7 +113,10 @@ fn role(node: Node<'_, '_>, above: Option<Role>) -> Result<Role, MapError> {
     if compatible(&["simple-bus", "simple-mfd"]) {
         return Ok(Role::Bus);
     }
-    let on_the_bus = node.reg()?.iter().any(|reg| reg.cpu.is_some() && reg.bytes != 0);
+    let on_the_bus = node
+        .reg()?
+        .iter()
+        .any(|reg| reg.cpu.is_some() && reg.bytes != 0);
     if on_the_bus && node.has("compatible") {
         return Ok(Role::Unknown);
     }

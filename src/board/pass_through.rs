@@ -13,7 +13,13 @@ pub(super) fn bind(plan: &mut Plan, host: &[u8]) -> Result<(), Vec<MapError>> {
     let host = Tree::read(host).map_err(|error| alloc::vec![error])?;
     let mut errors = Vec::new();
     for window in &mut plan.windows {
-        let WindowKind::PassThrough { host_node, region, host: found, tap } = &mut window.kind else {
+        let WindowKind::PassThrough {
+            host_node,
+            region,
+            host: found,
+            tap,
+        } = &mut window.kind
+        else {
             continue;
         };
         let at = window.at;
@@ -36,11 +42,16 @@ pub(super) fn bind(plan: &mut Plan, host: &[u8]) -> Result<(), Vec<MapError>> {
             }
         }
     }
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
 }
 
 fn find<'t, 'a>(host: &'t Tree<'a>, path: &str) -> Result<Node<'t, 'a>, alloc::string::String> {
-    host.node(path).ok_or_else(|| format!("the host has no node {path}"))
+    host.node(path)
+        .ok_or_else(|| format!("the host has no node {path}"))
 }
 
 fn place(
@@ -57,7 +68,9 @@ fn place(
         return Err(format!("the host's {path} has no register block {region}"));
     };
     if bytes > size {
-        return Err(format!("it has {bytes:#x} bytes, but the host's {path} only {size:#x}"));
+        return Err(format!(
+            "it has {bytes:#x} bytes, but the host's {path} only {size:#x}"
+        ));
     }
     if tap {
         return Ok(HostPa(at));
@@ -70,7 +83,9 @@ fn place(
     let last = at.saturating_add(size.saturating_sub(1)) >> 12;
     for other in host.nodes().filter(|other| *other != node) {
         for reg in other.reg().unwrap_or_default() {
-            let Some(from) = reg.cpu.filter(|_| reg.bytes != 0) else { continue };
+            let Some(from) = reg.cpu.filter(|_| reg.bytes != 0) else {
+                continue;
+            };
             let to = from.saturating_add(reg.bytes.saturating_sub(1)) >> 12;
             if from >> 12 <= last && at >> 12 <= to {
                 return Err(format!(
@@ -85,12 +100,16 @@ fn place(
 
 fn line(host: &Tree<'_>, path: &str, index: usize) -> Result<(u32, bool), alloc::string::String> {
     let node = find(host, path)?;
-    let interrupts = node.interrupts().map_err(|error| format!("the host's {error}"))?;
+    let interrupts = node
+        .interrupts()
+        .map_err(|error| format!("the host's {error}"))?;
     let Some(interrupt) = interrupts.get(index) else {
         return Err(format!("the host's {path} has no interrupt {index}"));
     };
     match interrupt.specifier {
         [0, spi @ 0..988, flags, _] => Ok((spi.wrapping_add(32), flags & 3 != 0)),
-        _ => Err(format!("interrupt {index} of the host's {path} is not one that can be forwarded")),
+        _ => Err(format!(
+            "interrupt {index} of the host's {path} is not one that can be forwarded"
+        )),
     }
 }

@@ -92,16 +92,28 @@ impl Wiring {
         let mut inputs: Vec<Input> = Vec::new();
         let mut sorted = Vec::with_capacity(wires.len());
         for wire in wires {
-            let known = inputs.iter().position(|i| i.device == wire.to && i.line == wire.input);
+            let known = inputs
+                .iter()
+                .position(|i| i.device == wire.to && i.line == wire.input);
             let input = known.unwrap_or_else(|| {
-                inputs.push(Input { device: wire.to, line: wire.input, high: 0 });
+                inputs.push(Input {
+                    device: wire.to,
+                    line: wire.input,
+                    high: 0,
+                });
                 inputs.len().saturating_sub(1)
             });
             sorted.push((wire.from, input as u16));
         }
         sorted.sort_unstable();
         sorted.dedup();
-        Ok(Self { levels: vec![false; sorted.len()], wires: sorted, inputs, order, rank })
+        Ok(Self {
+            levels: vec![false; sorted.len()],
+            wires: sorted,
+            inputs,
+            order,
+            rank,
+        })
     }
 
     /// The devices in the order of propagation.
@@ -123,11 +135,21 @@ impl Wiring {
                 continue;
             }
             *was = level;
-            let Some(input) = self.inputs.get_mut(*input as usize) else { continue };
+            let Some(input) = self.inputs.get_mut(*input as usize) else {
+                continue;
+            };
             let before = input.high;
-            input.high = if level { before.saturating_add(1) } else { before.saturating_sub(1) };
+            input.high = if level {
+                before.saturating_add(1)
+            } else {
+                before.saturating_sub(1)
+            };
             if (before == 0) != (input.high == 0) {
-                tell(Change { device: input.device, line: input.line, level });
+                tell(Change {
+                    device: input.device,
+                    line: input.line,
+                    level,
+                });
             }
         }
     }
@@ -159,7 +181,9 @@ fn order(devices: usize, wires: &[Wire]) -> Result<Vec<usize>, Cycle> {
         });
         let Some(device) = free else {
             let stuck = placed.iter().enumerate().filter(|(_, placed)| !**placed);
-            return Err(Cycle { devices: stuck.map(|(device, _)| device).collect() });
+            return Err(Cycle {
+                devices: stuck.map(|(device, _)| device).collect(),
+            });
         };
         if let Some(slot) = placed.get_mut(device) {
             *slot = true;
@@ -175,16 +199,27 @@ mod tests {
     use super::*;
 
     fn wire(device: usize, line: u16, to: usize, input: u16) -> Wire {
-        Wire { from: Source::Device { device, line }, to, input: Line(input) }
+        Wire {
+            from: Source::Device { device, line },
+            to,
+            input: Line(input),
+        }
     }
 
     #[test]
     fn a_shared_input_is_high_while_any_of_its_wires_is() {
         let mut wiring = Wiring::new(3, &[wire(0, 0, 2, 5), wire(1, 3, 2, 5)]).expect("no cycle");
         let mut told = Vec::new();
-        for (device, line, level) in [(0, 0, true), (1, 3, true), (0, 0, false), (0, 0, false), (1, 3, false)]
-        {
-            wiring.drive(Source::Device { device, line }, level, |change| told.push(change.level));
+        for (device, line, level) in [
+            (0, 0, true),
+            (1, 3, true),
+            (0, 0, false),
+            (0, 0, false),
+            (1, 3, false),
+        ] {
+            wiring.drive(Source::Device { device, line }, level, |change| {
+                told.push(change.level)
+            });
         }
         assert_eq!(told, [true, false]);
     }
@@ -192,15 +227,25 @@ mod tests {
     #[test]
     fn a_line_without_a_wire_tells_nobody() {
         let mut wiring = Wiring::new(2, &[wire(0, 1, 1, 0)]).expect("no cycle");
-        wiring.drive(Source::Device { device: 0, line: 0 }, true, |_| panic!("nobody is there"));
+        wiring.drive(Source::Device { device: 0, line: 0 }, true, |_| {
+            panic!("nobody is there")
+        });
         wiring.drive(Source::Host(0), true, |_| panic!("nobody is there"));
     }
 
     #[test]
     fn a_cycle_is_refused_and_names_its_devices() {
         let ring = [wire(0, 0, 1, 0), wire(1, 0, 2, 0), wire(2, 0, 1, 1)];
-        assert_eq!(Wiring::new(3, &ring).err(), Some(Cycle { devices: vec![1, 2] }));
-        assert_eq!(Wiring::new(1, &[wire(0, 0, 0, 0)]).err(), Some(Cycle { devices: vec![0] }));
+        assert_eq!(
+            Wiring::new(3, &ring).err(),
+            Some(Cycle {
+                devices: vec![1, 2]
+            })
+        );
+        assert_eq!(
+            Wiring::new(1, &[wire(0, 0, 0, 0)]).err(),
+            Some(Cycle { devices: vec![0] })
+        );
     }
 
     #[test]
@@ -217,20 +262,29 @@ mod tests {
                 .map(|_| {
                     let a = random.below(devices as u64 - 1) as usize;
                     let b = a + 1 + random.below((devices - a - 1) as u64) as usize;
-                    wire(hidden[a], random.below(4) as u16, hidden[b], random.below(8) as u16)
+                    wire(
+                        hidden[a],
+                        random.below(4) as u16,
+                        hidden[b],
+                        random.below(8) as u16,
+                    )
                 })
                 .collect();
             let mut wiring = Wiring::new(devices, &wires).expect("no cycle");
             for w in &wires {
-                let Source::Device { device, .. } = w.from else { continue };
+                let Source::Device { device, .. } = w.from else {
+                    continue;
+                };
                 assert!(wiring.rank(device) < wiring.rank(w.to));
             }
             // Levels: an input is the OR of its wires, whatever the sequence.
             let mut model: std::collections::BTreeMap<Source, bool> = Default::default();
             let mut inputs: std::collections::BTreeMap<(usize, Line), bool> = Default::default();
             for _ in 0..100 {
-                let source =
-                    Source::Device { device: random.below(devices as u64) as usize, line: random.below(4) as u16 };
+                let source = Source::Device {
+                    device: random.below(devices as u64) as usize,
+                    line: random.below(4) as u16,
+                };
                 let level = random.below(2) == 1;
                 model.insert(source, level);
                 wiring.drive(source, level, |c| {
@@ -238,7 +292,8 @@ mod tests {
                 });
                 for w in &wires {
                     let or = wires.iter().any(|v| {
-                        (v.to, v.input) == (w.to, w.input) && model.get(&v.from).copied().unwrap_or(false)
+                        (v.to, v.input) == (w.to, w.input)
+                            && model.get(&v.from).copied().unwrap_or(false)
                     });
                     assert_eq!(inputs.get(&(w.to, w.input)).copied().unwrap_or(false), or);
                 }
