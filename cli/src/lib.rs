@@ -8,6 +8,11 @@ use std::process::ExitCode;
 
 pub mod board;
 pub mod fault;
+pub mod hypervisor;
+pub mod images;
+pub mod progress;
+pub mod system;
+pub mod tree;
 pub mod verbs;
 pub mod workspace;
 

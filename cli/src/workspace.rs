@@ -28,3 +28,8 @@ pub fn shown(path: &Path) -> PathBuf {
     path.strip_prefix(&here)
         .map_or_else(|_| path.to_path_buf(), Path::to_path_buf)
 }
+
+/// Where cargo builds: `$CARGO_TARGET_DIR`, or `target` in the workspace.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

@@ -7,11 +7,33 @@
 //! | 0 | 8 | magic `RELIQBND` |
 //! | 8 | 4 | format, [`FORMAT`] |
 //! | 12 | 4 | size of the manifest in bytes |
-//! | 16 | 8 | size of the whole bundle in bytes |
+//! | 16 | 8 | size of the whole bundle in bytes, a multiple of 4 KiB |
 //! | 24 | 32 | SHA-256 of the manifest |
 //! | 56 | 8 | zero |
 //! | 64 | | the manifest ([`Manifest`], in postcard's encoding) |
-//! | | | the items, each at a multiple of 4 KiB from the bundle's start |
+//! | | | the items in their order, each at the first 4 KiB boundary behind the one before |
+//!
+//! Every byte is accounted for: the header's fields are checked against each other and
+//! against the layout, the manifest and the items by their hashes, and what lies between them
+//! is zero. So no damaged byte goes unnoticed. Behind the bundle the file ends with a seal
+//! ([`seal`]) over the hypervisor's own bytes, which `cargo reliquary check FILE` verifies.
+//!
+//! Reading ([`Bundle`]) is what the hypervisor does at boot; [`Builder`], [`seal`] and
+//! [`inspect`] are the tool's.
+
+mod build;
+mod error;
+mod hash;
+mod read;
+mod sealed;
+#[cfg(test)]
+mod tests;
+
+pub use build::Builder;
+pub use error::BundleError;
+pub use hash::Sha256;
+pub use read::Bundle;
+pub use sealed::{ARENA_BYTES, Inspection, SEAL_MAGIC, SEAL_SIZE, inspect, seal};
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,6 +43,20 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: u32 = 1;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
+/// The size of the bundle's header in bytes.
+pub const HEADER_SIZE: usize = 64;
+/// Items begin at multiples of this, and so does the bundle itself.
+pub const ALIGNMENT: usize = 4096;
+/// The largest manifest that is read: postcard's decoding allocates in proportion to it.
+pub const MANIFEST_LIMIT: usize = 64 * 1024;
+/// The most items in a bundle.
+pub const ITEM_LIMIT: usize = 256;
+/// The most VMs in a bundle.
+pub const VM_LIMIT: usize = 16;
+/// The most vCPUs of one VM: as many as a GICv2 serves.
+pub const CORE_LIMIT: usize = 8;
+/// The most loads of one VM.
+pub const LOAD_LIMIT: usize = 32;
 
 /// What is in a bundle, and what the hypervisor makes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
