@@ -5,6 +5,8 @@
 //! through [`Device::lines`], bytes through a port. The header of each file names the manual,
 //! the device-tree `compatible` it serves, and every known deviation.
 
+pub mod cfi_flash;
+pub mod sp810;
 pub mod apb;
 pub mod gic;
 pub mod pl011;
@@ -12,6 +14,9 @@ pub mod pl031;
 pub mod primecell;
 pub mod sp804;
 pub mod state;
+pub mod versatile_i2c;
+pub mod vexpress_config;
+pub mod vexpress_sysreg;
 
 use crate::access::{Access, Refusal};
 use crate::memory::{BoardMemory, StoreId, Unbacked};
