@@ -132,6 +132,7 @@ fn registers_have_the_manuals_reset_values() {
     assert_eq!(bench.deadline(), None);
 }
 
+/// QEMU 7.2's model keeps the reserved bits too; the manual wins.
 #[test]
 fn registers_keep_their_defined_bits_only() {
     let mut bench = Bench::new(at_once());
