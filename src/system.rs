@@ -36,7 +36,10 @@ static MACHINE: Once<Machine> = Once::new();
 
 /// The affinity of a core, as MPIDR_EL1 has it.
 pub fn mpidr_of(core: usize) -> u64 {
-    MACHINE.get().and_then(|machine| machine.mpidr.get(core).copied()).unwrap_or(0)
+    MACHINE
+        .get()
+        .and_then(|machine| machine.mpidr.get(core).copied())
+        .unwrap_or(0)
 }
 
 /// Tells the core of a VM to look at its inbox.
@@ -105,8 +108,17 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     }
     let mut guests = guests.into_iter();
     let area = core_area::prepare_own(guests.next().flatten());
-    log::info!("{} KiB of the hypervisor's arena in use", arena::seal(arena_start) / 1024);
-    for (core, (mpidr, guest)) in machine.mpidr.iter().zip(core::iter::once(None).chain(guests)).enumerate().skip(1) {
+    log::info!(
+        "{} KiB of the hypervisor's arena in use",
+        arena::seal(arena_start) / 1024
+    );
+    for (core, (mpidr, guest)) in machine
+        .mpidr
+        .iter()
+        .zip(core::iter::once(None).chain(guests))
+        .enumerate()
+        .skip(1)
+    {
         start_core(machine, core, *mpidr, guest);
     }
     Ok(area)
@@ -140,7 +152,9 @@ fn read_host_tree(at: u64) -> Result<&'static [u8], String> {
     }
     let size = u64::from(u32::from_be_bytes([s0, s1, s2, s3]));
     if size > 2 << 20 {
-        return Err(format!("it claims {size} bytes; the boot protocol allows 2 MiB"));
+        return Err(format!(
+            "it claims {size} bytes; the boot protocol allows 2 MiB"
+        ));
     }
     arch::boot_data(at, size).map_err(|why| format!("{why:?}"))
 }
@@ -175,7 +189,10 @@ fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) {
 
 /// Input from the console, by the interrupt that the tree gives its UART.
 fn listen(tree: &Tree<'_>) {
-    let node = tree.stdout().map(|(node, _)| node).or_else(|| tree.compatible(&["arm,pl011"]));
+    let node = tree
+        .stdout()
+        .map(|(node, _)| node)
+        .or_else(|| tree.compatible(&["arm,pl011"]));
     let intid = node.and_then(|node| node.interrupts().ok()?.first().and_then(|i| i.gic_intid()));
     match intid {
         Some(intid) => console::listen(intid, mpidr_of(0)),
@@ -192,31 +209,49 @@ fn describe<'a>(tree: &Tree<'_>, vms: impl Iterator<Item = &'a VmSpec>) -> Machi
     });
     let own = arch::own_affinity();
     let mut mpidr = Vec::from([own]);
-    for cpu in tree.nodes().filter(|node| {
-        node.str("device_type").ok().flatten() == Some("cpu") && node.is_enabled()
-    }) {
+    for cpu in tree
+        .nodes()
+        .filter(|node| node.str("device_type").ok().flatten() == Some("cpu") && node.is_enabled())
+    {
         let affinity = cpu.reg().ok().and_then(|reg| Some(reg.first()?.bus as u64));
         mpidr.extend(affinity.filter(|affinity| *affinity != own));
     }
     mpidr.truncate(CORES_MAX);
-    let core_of_vm = vms.map(|vm| vm.cores.first().copied().map_or(0, usize::from)).collect();
-    Machine { conduit, mpidr, core_of_vm }
+    let core_of_vm = vms
+        .map(|vm| vm.cores.first().copied().map_or(0, usize::from))
+        .collect();
+    Machine {
+        conduit,
+        mpidr,
+        core_of_vm,
+    }
 }
 
 fn find_gic(tree: &Tree<'_>) -> Result<gic::Found, String> {
     let reg = |node: reliquary::board::devicetree::Node<'_, '_>, index: usize| {
         let regs = node.reg().map_err(|why| why.to_string())?;
-        let reg = regs.get(index).ok_or_else(|| format!("{}: reg is too short", node.path()))?;
-        let base = reg.cpu.ok_or_else(|| format!("{}: not on the CPUs' bus", node.path()))?;
+        let reg = regs
+            .get(index)
+            .ok_or_else(|| format!("{}: reg is too short", node.path()))?;
+        let base = reg
+            .cpu
+            .ok_or_else(|| format!("{}: not on the CPUs' bus", node.path()))?;
         Ok::<_, String>((HostPa(base), reg.bytes))
     };
     if let Some(node) = tree.compatible(&["arm,gic-v3"]) {
         let (redistributors, redistributors_size) = reg(node, 1)?;
-        Ok(gic::Found::V3 { distributor: reg(node, 0)?.0, redistributors, redistributors_size })
+        Ok(gic::Found::V3 {
+            distributor: reg(node, 0)?.0,
+            redistributors,
+            redistributors_size,
+        })
     } else if let Some(node) =
         tree.compatible(&["arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic"])
     {
-        Ok(gic::Found::V2 { distributor: reg(node, 0)?.0, cpu_interface: reg(node, 1)?.0 })
+        Ok(gic::Found::V2 {
+            distributor: reg(node, 0)?.0,
+            cpu_interface: reg(node, 1)?.0,
+        })
     } else {
         Err("the host's tree has neither a GICv2 nor a GICv3".to_string())
     }
@@ -224,17 +259,20 @@ fn find_gic(tree: &Tree<'_>) -> Result<gic::Found, String> {
 
 fn memory_of(tree: &Tree<'_>) -> Result<Vec<Range<u64>>, String> {
     let mut ranges = Vec::new();
-    for node in tree
-        .nodes()
-        .filter(|node| node.str("device_type").ok().flatten() == Some("memory") && node.is_enabled())
-    {
+    for node in tree.nodes().filter(|node| {
+        node.str("device_type").ok().flatten() == Some("memory") && node.is_enabled()
+    }) {
         for reg in node.reg().map_err(|why| why.to_string())? {
             if let Some(start) = reg.cpu {
                 ranges.push(start..start.saturating_add(reg.bytes));
             }
         }
     }
-    if ranges.is_empty() { Err("the host's tree has no memory".to_string()) } else { Ok(ranges) }
+    if ranges.is_empty() {
+        Err("the host's tree has no memory".to_string())
+    } else {
+        Ok(ranges)
+    }
 }
 
 /// What of the host's RAM is not free: this image and its arena, the tree, reservations.
@@ -246,7 +284,10 @@ fn taken(tree: &Tree<'_>, _arena: u64) -> Vec<Range<u64>> {
         image..image + boot::claimed_size(),
         tree_at..tree_at + blob.len() as u64,
     ]);
-    taken.extend(tree.reservations().map(|(at, size)| at..at.saturating_add(size)));
+    taken.extend(
+        tree.reservations()
+            .map(|(at, size)| at..at.saturating_add(size)),
+    );
     if let Some(reserved) = tree.node("/reserved-memory") {
         for node in reserved.children() {
             for reg in node.reg().into_iter().flatten() {
@@ -286,7 +327,12 @@ fn build_guest(
     let memory = GuestMemory::new(&plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {
-        if let WindowKind::PassThrough { host: Some(at), tap: true, .. } = window.kind {
+        if let WindowKind::PassThrough {
+            host: Some(at),
+            tap: true,
+            ..
+        } = window.kind
+        {
             mmu::map(at.0, window.bytes, mmu::Rights::Device)
                 .map_err(|why| format!("{}: {why:?}", window.node))?;
         }
@@ -317,13 +363,17 @@ fn build_guest(
     guest
         .map_windows()
         .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;
-    guest.load_images().map_err(|_| "an image runs past its board's memory".to_string())?;
+    guest
+        .load_images()
+        .map_err(|_| "an image runs past its board's memory".to_string())?;
     Ok(guest)
 }
 
 fn place_of(plan: &Plan, at: Ipa) -> Option<Place> {
     plan.windows.iter().find_map(|window| {
-        let inside = at.0.checked_sub(window.at.0).filter(|inside| *inside < window.bytes)?;
+        let inside =
+            at.0.checked_sub(window.at.0)
+                .filter(|inside| *inside < window.bytes)?;
         match window.kind {
             WindowKind::Ram | WindowKind::Rom => Some(Place::Memory(at)),
             WindowKind::DirectReads { store, offset, .. } => {
@@ -338,10 +388,17 @@ fn place_of(plan: &Plan, at: Ipa) -> Option<Place> {
 /// (DDI 0487, D1.20.1); those of the other entry modes follow the same table.
 fn registers_of(entry: &Entry) -> Vcpu {
     match entry {
-        Entry::A64 { pc, pstate, x } => Vcpu { x: *x, pc: *pc, spsr: *pstate },
+        Entry::A64 { pc, pstate, x } => Vcpu {
+            x: *x,
+            pc: *pc,
+            spsr: *pstate,
+        },
         Entry::A32 { pc, cpsr, r } => {
-            let mut vcpu =
-                Vcpu { x: [0; 31], pc: u64::from(*pc & !1), spsr: u64::from(*cpsr) };
+            let mut vcpu = Vcpu {
+                x: [0; 31],
+                pc: u64::from(*pc & !1),
+                spsr: u64::from(*cpsr),
+            };
             for (number, value) in r.iter().enumerate() {
                 vcpu.set_a32(number, *value);
             }
@@ -351,5 +408,9 @@ fn registers_of(entry: &Entry) -> Vcpu {
 }
 
 fn all_errors(errors: &[MapError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

@@ -19,7 +19,11 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         core::arch::asm!("mov {}, x29", out(reg) frame, options(nomem, nostack));
     }
     let mut out = Emergency::begin();
-    let _ = writeln!(out, "reliquary-el2: panic on core {}: {info}", core_area::index());
+    let _ = writeln!(
+        out,
+        "reliquary-el2: panic on core {}: {info}",
+        core_area::index()
+    );
     backtrace(&mut out, None, frame);
     after(out)
 }
@@ -70,7 +74,10 @@ extern "C" fn own_exception_report(frame: &Frame) -> ! {
     }
     let fault = mrs!("far_el2") & !(mmu::PAGE as u64 - 1);
     if core_area::guard_pages().any(|page| page == fault) {
-        let _ = writeln!(out, "  the address is the guard page below a stack: stack overflow");
+        let _ = writeln!(
+            out,
+            "  the address is the guard page below a stack: stack overflow"
+        );
     }
     backtrace(&mut out, Some(elr), frame.x[29]);
     after(out)

@@ -6,11 +6,11 @@
 use super::core_area::{self, CoreArea};
 use super::hardware::Hardware;
 use super::registers::{mrs, msr};
+use super::stage2_tables::Stage2Tables;
 use super::{barrier_isb, console, counter, gic, wait_for_interrupt};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use super::stage2_tables::Stage2Tables;
 use reliquary::access::Width;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::{BoardAsk, World};
@@ -145,7 +145,10 @@ impl Guest {
         msr!("vtcr_el2", self.controls.vtcr | pa_range << 16);
         msr!("hstr_el2", self.controls.hstr);
         msr!("cptr_el2", self.controls.cptr);
-        msr!("mdcr_el2", self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f));
+        msr!(
+            "mdcr_el2",
+            self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f)
+        );
         msr!("cnthctl_el2", self.controls.cnthctl);
         msr!("cntvoff_el2", counter::now());
         msr!("cntv_ctl_el0", 0);
@@ -186,7 +189,10 @@ impl Guest {
     }
 
     fn host_interrupt(&mut self, index: usize, level: bool) {
-        let world = World { now: self.world_now(), memory: &self.hardware.memory };
+        let world = World {
+            now: self.world_now(),
+            memory: &self.hardware.memory,
+        };
         self.vm.board().host_interrupt(&world, index, level);
     }
 
@@ -261,7 +267,10 @@ impl Guest {
     /// Bytes for this VM's console, as many as its UART takes now.
     fn receive(&mut self) {
         let now = self.world_now();
-        let world = World { now, memory: &self.hardware.memory };
+        let world = World {
+            now,
+            memory: &self.hardware.memory,
+        };
         let board = self.vm.board();
         console::INPUT[self.number].drain(|byte| board.console_receive(&world, byte));
     }
@@ -280,11 +289,18 @@ impl Guest {
 
     /// Maps a window of direct reads, with its aliases, or takes it away so that reads trap.
     fn switch_direct_reads(&mut self, of: usize, on: bool) {
-        let Self { vm, hardware, stage2, .. } = self;
+        let Self {
+            vm,
+            hardware,
+            stage2,
+            ..
+        } = self;
         let plan = vm.board().plan();
         for index in (0..plan.windows.len()).filter(|index| stage2::shows(plan, *index, of)) {
             let place = &mut |backing| hardware.memory.place(backing);
-            let Some(mapping) = stage2::mapping_of(plan, index, true, place) else { continue };
+            let Some(mapping) = stage2::mapping_of(plan, index, true, place) else {
+                continue;
+            };
             let result = if on {
                 stage2.map(&mut Stage2Tables, mapping)
             } else {
@@ -298,12 +314,19 @@ impl Guest {
 
     /// Maps everything that is mapped after a reset.
     pub fn map_windows(&mut self) -> Result<(), (usize, stage2::Refused)> {
-        let Self { vm, hardware, stage2, .. } = self;
+        let Self {
+            vm,
+            hardware,
+            stage2,
+            ..
+        } = self;
         let plan = vm.board().plan();
         for index in 0..plan.windows.len() {
             let place = &mut |backing| hardware.memory.place(backing);
             if let Some(mapping) = stage2::mapping_of(plan, index, true, place) {
-                stage2.map(&mut Stage2Tables, mapping).map_err(|why| (index, why))?;
+                stage2
+                    .map(&mut Stage2Tables, mapping)
+                    .map_err(|why| (index, why))?;
             }
         }
         Ok(())
@@ -316,7 +339,9 @@ impl Guest {
             match image.to {
                 Place::Memory(at) => self.hardware.memory.load(at, image.bytes)?,
                 Place::Store(store, offset) => {
-                    self.hardware.memory.store_write(store, offset, image.bytes)?;
+                    self.hardware
+                        .memory
+                        .store_write(store, offset, image.bytes)?;
                 }
             }
         }
@@ -432,11 +457,36 @@ macro_rules! zero {
 
 fn for_each_zero() {
     zero!(
-        "vbar_el1", "cpacr_el1", "ttbr0_el1", "ttbr1_el1", "tcr_el1", "mair_el1", "amair_el1",
-        "esr_el1", "far_el1", "elr_el1", "spsr_el1", "sp_el0", "sp_el1", "ifsr32_el2",
-        "dacr32_el2", "spsr_abt", "spsr_und", "spsr_irq", "spsr_fiq", "contextidr_el1",
-        "tpidr_el0", "tpidrro_el0", "tpidr_el1", "par_el1", "cntkctl_el1", "csselr_el1",
-        "fpexc32_el2", "afsr0_el1", "afsr1_el1", "cntv_cval_el0",
+        "vbar_el1",
+        "cpacr_el1",
+        "ttbr0_el1",
+        "ttbr1_el1",
+        "tcr_el1",
+        "mair_el1",
+        "amair_el1",
+        "esr_el1",
+        "far_el1",
+        "elr_el1",
+        "spsr_el1",
+        "sp_el0",
+        "sp_el1",
+        "ifsr32_el2",
+        "dacr32_el2",
+        "spsr_abt",
+        "spsr_und",
+        "spsr_irq",
+        "spsr_fiq",
+        "contextidr_el1",
+        "tpidr_el0",
+        "tpidrro_el0",
+        "tpidr_el1",
+        "par_el1",
+        "cntkctl_el1",
+        "csselr_el1",
+        "fpexc32_el2",
+        "afsr0_el1",
+        "afsr1_el1",
+        "cntv_cval_el0",
     );
 }
 
@@ -479,7 +529,9 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     gic::enable(counter::HYPERVISOR_TIMER);
     gic::enable(counter::VIRTUAL_TIMER);
     let index = area.index;
-    let Some(guest) = area.guest.as_mut() else { idle() };
+    let Some(guest) = area.guest.as_mut() else {
+        idle()
+    };
     guest.load_registers(&mut area.vcpu);
     for (intid, _) in &guest.forwarded {
         gic::route(*intid, index, crate::system::mpidr_of(index));
@@ -542,7 +594,10 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
     guest.resample();
-    match guest.vm.trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa }) {
+    match guest
+        .vm
+        .trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa })
+    {
         Next::Resume => guest.before_entry(),
         next => guest.act(next, vcpu),
     }

@@ -108,7 +108,10 @@ impl OwnTables {
         let entry = Self::get(table, index);
         if entry & VALID == 0 {
             if self.used == TABLES {
-                return Err(MapRefused { at, why: "the hypervisor's own page tables are full" });
+                return Err(MapRefused {
+                    at,
+                    why: "the hypervisor's own page tables are full",
+                });
             }
             let new = self.used;
             self.used += 1;
@@ -116,7 +119,10 @@ impl OwnTables {
             Self::set(table, index, address | VALID | TABLE_OR_PAGE);
             Ok(new)
         } else if entry & TABLE_OR_PAGE == 0 {
-            Err(MapRefused { at, why: "a larger block is mapped there already" })
+            Err(MapRefused {
+                at,
+                why: "a larger block is mapped there already",
+            })
         } else {
             Ok(Self::table_at(entry & ADDRESS))
         }
@@ -138,12 +144,21 @@ impl OwnTables {
                     (level3, (at >> 12) as usize & 511, PAGE as u64)
                 }
             };
-            let page = if size == PAGE as u64 { TABLE_OR_PAGE } else { 0 };
+            let page = if size == PAGE as u64 {
+                TABLE_OR_PAGE
+            } else {
+                0
+            };
             let wanted = at | rights.bits() | page;
             match Self::get(table, index) {
                 present if present & VALID == 0 => Self::set(table, index, wanted),
                 present if present == wanted => {}
-                _ => return Err(MapRefused { at, why: "it is mapped already, with other rights" }),
+                _ => {
+                    return Err(MapRefused {
+                        at,
+                        why: "it is mapped already, with other rights",
+                    });
+                }
             }
             at += size;
         }
@@ -199,7 +214,10 @@ pub fn map(from: u64, size: u64, rights: Rights) -> Result<(), MapRefused> {
         .checked_add(size)
         .and_then(|end| end.checked_next_multiple_of(page))
         .filter(|end| *end <= 1 << 48)
-        .ok_or(MapRefused { at: from, why: "the range runs past 48-bit addresses" })?;
+        .ok_or(MapRefused {
+            at: from,
+            why: "the range runs past 48-bit addresses",
+        })?;
     OWN.lock().map(start, end, rights)?;
     dsb(ISHST);
     isb(SY);

@@ -3,7 +3,10 @@
 use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::plan::Plan;
-use crate::emul::{Device, Line, gic, pl011, pl031, primecell, sp804};
+use crate::emul::{
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, gic, pl011, pl031, pl310,
+    primecell, sp804, sp810, versatile_i2c, vexpress_sysreg,
+};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -125,7 +128,7 @@ impl Entry {
     }
 }
 
-use Tier::{Identity, Modelled};
+use Tier::{Identity, Modelled, Registers};
 
 /// The emulators, by `compatible`.
 pub static TABLE: &[Entry] = &[
@@ -184,7 +187,105 @@ pub static TABLE: &[Entry] = &[
         },
     )
     .gic(),
+    entry(
+        "arm,cortex-a9-scu",
+        Registers,
+        "Cortex-A9 snoop control unit",
+        |m| Ok(Box::new(a9_scu::Scu::new(a9_scu::Config::new(m.cpus())))),
+    ),
+    entry(
+        "arm,cortex-a9-twd-timer",
+        Modelled,
+        "Cortex-A9 private timer",
+        |m| {
+            Ok(Box::new(a9_timers::PrivateTimer::new(
+                m.cpus(),
+                m.a9_periphclk(),
+            )))
+        },
+    )
+    .lines(line_of_cpu),
+    entry(
+        "arm,cortex-a9-twd-wdt",
+        Modelled,
+        "Cortex-A9 private watchdog",
+        |m| {
+            Ok(Box::new(a9_timers::Watchdog::new(
+                m.cpus(),
+                m.a9_periphclk(),
+            )))
+        },
+    )
+    .lines(line_of_cpu),
+    entry(
+        "arm,cortex-a9-global-timer",
+        Modelled,
+        "Cortex-A9 global timer",
+        |m| {
+            Ok(Box::new(a9_global_timer::GlobalTimer::new(
+                m.cpus(),
+                m.a9_periphclk(),
+            )))
+        },
+    )
+    .lines(line_of_cpu),
+    entry(
+        "arm,pl310-cache",
+        Registers,
+        "L2C-310 level 2 cache controller",
+        |_| Ok(Box::new(pl310::Pl310::new(pl310::Config::R3P2))),
+    ),
+    entry(
+        "arm,vexpress-sysreg",
+        Modelled,
+        "Versatile Express system registers",
+        |m| {
+            let config = if m.tree.root().is_compatible("arm,vexpress,v2p-ca15") {
+                vexpress_sysreg::Config::vexpress_a15()
+            } else {
+                vexpress_sysreg::Config::vexpress_a9()
+            };
+            Ok(Box::new(vexpress_sysreg::VexpressSysreg::new(config)))
+        },
+    ),
+    entry("arm,sp810", Registers, "SP810 system controller", |_| {
+        Ok(Box::new(sp810::Sp810::new()))
+    }),
+    entry(
+        "arm,versatile-i2c",
+        Modelled,
+        "Versatile two-wire bus",
+        |_| Ok(Box::new(versatile_i2c::VersatileI2c::new())),
+    ),
+    entry(
+        "cfi-flash",
+        Modelled,
+        "CFI flash (Intel command set)",
+        flash,
+    )
+    .direct_reads(),
 ];
+
+/// Registers and interrupt are banked: the line of each CPU.
+fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {
+    u16::from(output.cpu.unwrap_or(0))
+}
+
+fn flash(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let banks = m.node.reg()?.iter().map(|reg| reg.bytes).collect();
+    let width = m
+        .node
+        .u32("bank-width")?
+        .and_then(|width| u8::try_from(width).ok())
+        .unwrap_or(4);
+    let mut config = cfi_flash::Config::new(banks, width);
+    if let Some(width) = m.node.u32("device-width")? {
+        config.device_width = u8::try_from(width).unwrap_or(0);
+    }
+    let flash = cfi_flash::CfiFlash::new(&config)
+        .map_err(|why| m.node.wrong(format!("no flash is built like this: {why}")))?;
+    Ok(Box::new(flash))
+}
 
 /// One interrupt is the combined one; of two, each timer has its own. `arm,sp804-has-irq`
 /// says which timer's a single one is.
@@ -287,6 +388,12 @@ impl Making<'_, '_, '_> {
     /// The number of CPUs, at least 1.
     pub fn cpus(&self) -> u8 {
         self.plan.cpus.len().clamp(1, 8) as u8
+    }
+
+    /// PERIPHCLK of a Cortex-A9's private peripherals: its `clocks`, or 100 MHz (which the
+    /// guest measures, as the old trees do not tell it).
+    fn a9_periphclk(&self) -> u64 {
+        self.clock(0).unwrap_or(100_000_000)
     }
 
     /// The frequency of entry `index` of the node's `clocks`, as far as the tree tells it: a

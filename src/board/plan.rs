@@ -262,7 +262,11 @@ impl Reading {
 
     fn root(&mut self, tree: &Tree<'_>) {
         let root = tree.root();
-        self.plan.model = root.strings("model").next().unwrap_or_default().to_owned();
+        self.plan.model = root
+            .strings("model")
+            .next()
+            .map(ToOwned::to_owned)
+            .unwrap_or_default();
         self.plan.compatible = root.strings("compatible").map(ToOwned::to_owned).collect();
         self.plan.secure = root.has("reliquary,secure");
         self.plan.unclaimed = match root.strings("reliquary,unclaimed").next() {
