@@ -10,6 +10,8 @@ pub mod gic;
 pub mod pl011;
 pub mod pl031;
 pub mod primecell;
+#[cfg(test)]
+mod random_walk;
 pub mod sp804;
 pub mod state;
 
