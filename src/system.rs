@@ -14,6 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 use reliquary::board::devicetree::Tree;
+use reliquary::board::devicetree::interrupts::Interrupt;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::{MapError, Plan};
 use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
@@ -28,11 +29,11 @@ struct Machine {
     conduit: Option<Conduit>,
     /// Affinity of each core, by its number here; core 0 is the one that booted.
     mpidr: Vec<u64>,
-    /// The core of each VM.
-    core_of_vm: Vec<usize>,
 }
 
 static MACHINE: Once<Machine> = Once::new();
+/// The core of each VM.
+static CORE_OF_VM: Once<Vec<usize>> = Once::new();
 
 /// The affinity of a core, as MPIDR_EL1 has it.
 pub fn mpidr_of(core: usize) -> u64 {
@@ -44,7 +45,7 @@ pub fn mpidr_of(core: usize) -> u64 {
 
 /// Tells the core of a VM to look at its inbox.
 pub fn wake_vm(vm: usize) {
-    if let Some(core) = MACHINE.get().and_then(|machine| machine.core_of_vm.get(vm)) {
+    if let Some(core) = CORE_OF_VM.get().and_then(|cores| cores.get(vm)) {
         gic::wake(*core, mpidr_of(*core));
     }
 }
@@ -72,9 +73,11 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     };
     open_console(tree.as_ref().ok(), bundle.as_ref().ok());
     let tree = tree.map_err(|why| format!("the host's device tree at {host_tree:#x}: {why}"))?;
+    let machine = MACHINE.call_once(|| describe(&tree));
     let bundle = bundle?;
+    let vms = &bundle.manifest().vms;
+    CORE_OF_VM.call_once(|| vms.iter().map(core_of).collect());
 
-    let machine = MACHINE.call_once(|| describe(&tree, bundle.manifest().vms.iter()));
     log::info!(
         "Reliquary {} at {:#x}, {} cores, system {}",
         env!("CARGO_PKG_VERSION"),
@@ -87,8 +90,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
     let mut guests: Vec<Option<Box<Guest>>> = (0..CORES_MAX).map(|_| None).collect();
-    for (number, spec) in bundle.manifest().vms.iter().enumerate() {
-        let core = spec.cores.first().copied().map_or(0, usize::from);
+    for (number, spec) in vms.iter().enumerate() {
+        let core = core_of(spec);
         match build_guest(number, spec, &bundle, tree.blob(), &mut ram) {
             Ok(_) if core >= machine.mpidr.len() => {
                 log::error!("vm.{}: the host has no core {core}", spec.name);
@@ -193,14 +196,28 @@ fn listen(tree: &Tree<'_>) {
         .stdout()
         .map(|(node, _)| node)
         .or_else(|| tree.compatible(&["arm,pl011"]));
-    let intid = node.and_then(|node| node.interrupts().ok()?.first().and_then(|i| i.gic_intid()));
+    let intid = node.and_then(|node| gic_intid(node.interrupts().ok()?.first()?));
     match intid {
         Some(intid) => console::listen(intid, mpidr_of(0)),
         None => log::warn!("the host's UART has no interrupt in its tree: no input"),
     }
 }
 
-fn describe<'a>(tree: &Tree<'_>, vms: impl Iterator<Item = &'a VmSpec>) -> Machine {
+/// The INTID of a GIC's specifier: type (0 SPI, 1 PPI), number, flags.
+fn gic_intid(interrupt: &Interrupt<'_, '_>) -> Option<u32> {
+    match interrupt.specifier {
+        [0, number, ..] => number.checked_add(32),
+        [1, number, ..] => number.checked_add(16),
+        _ => None,
+    }
+}
+
+/// The core of a VM's one vCPU.
+fn core_of(spec: &VmSpec) -> usize {
+    spec.cores.first().copied().map_or(0, usize::from)
+}
+
+fn describe(tree: &Tree<'_>) -> Machine {
     let psci = tree.compatible(&["arm,psci-1.0", "arm,psci-0.2", "arm,psci"]);
     let conduit = psci.and_then(|node| match node.str("method") {
         Ok(Some("smc")) => Some(Conduit::Smc),
@@ -217,14 +234,7 @@ fn describe<'a>(tree: &Tree<'_>, vms: impl Iterator<Item = &'a VmSpec>) -> Machi
         mpidr.extend(affinity.filter(|affinity| *affinity != own));
     }
     mpidr.truncate(CORES_MAX);
-    let core_of_vm = vms
-        .map(|vm| vm.cores.first().copied().map_or(0, usize::from))
-        .collect();
-    Machine {
-        conduit,
-        mpidr,
-        core_of_vm,
-    }
+    Machine { conduit, mpidr }
 }
 
 fn find_gic(tree: &Tree<'_>) -> Result<gic::Found, String> {
@@ -400,7 +410,7 @@ fn registers_of(entry: &Entry) -> Vcpu {
                 spsr: u64::from(*cpsr),
             };
             for (number, value) in r.iter().enumerate() {
-                vcpu.set_a32(number, *value);
+                vcpu.set_r(number as u8, *value);
             }
             vcpu
         }

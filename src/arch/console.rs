@@ -51,7 +51,7 @@ pub static INPUT: [Input; CONSOLES] = [const { Input::new() }; CONSOLES];
 pub fn open(uart: Uart) {
     let mut link = LINK.lock();
     link.uart = Some(uart);
-    link.encode(|encoder, sink| encoder.start(sink));
+    link.encode(|encoder, mut sink| encoder.start(&mut sink));
     drop(link);
     let _ = log::set_logger(&LOG);
     log::set_max_level(log::LevelFilter::Info);
@@ -67,9 +67,12 @@ pub fn listen(intid: u32, mpidr: u64) {
     }
 }
 
+/// Where the encoder puts its bytes.
+type Sink<'a> = &'a mut dyn FnMut(u8);
+
 impl Link {
     /// Lets the encoder write into the ring, then moves to the UART what it takes.
-    fn encode(&mut self, with: impl FnOnce(&mut Encoder, &mut dyn FnMut(u8))) {
+    fn encode(&mut self, with: impl FnOnce(&mut Encoder, Sink<'_>)) {
         let Self {
             uart,
             encoder,

@@ -161,7 +161,7 @@ impl Guest {
         // SAFETY: drops this VMID's stale translations, if it ever had any.
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
-        self.vm.enter(CPU, area_vcpu, &mut self.hardware);
+        self.vm.enter(CPU, &mut self.hardware);
         self.account.started = counter::now();
     }
 
@@ -228,7 +228,7 @@ impl Guest {
     }
 
     /// Interrupts that are pending for this core, all of them.
-    fn take_interrupts(&mut self) {
+    fn take_interrupts(&mut self) -> Next {
         self.account.interrupts += 1;
         self.resample();
         loop {
@@ -259,9 +259,10 @@ impl Guest {
             }
             gic::deactivate(id);
         }
-        self.vm.catch_up(CPU, &mut self.hardware);
+        let next = self.vm.catch_up(CPU, &mut self.hardware);
         self.receive();
         self.before_entry();
+        next
     }
 
     /// Bytes for this VM's console, as many as its UART takes now.
@@ -358,10 +359,10 @@ impl Guest {
                     None => break,
                     Some(other) => next = other,
                 },
-                Next::Wait => {
-                    self.wait();
-                    break;
-                }
+                Next::Wait => match self.wait() {
+                    None => break,
+                    Some(other) => next = other,
+                },
                 Next::Reset => {
                     log::info!("vm.{}: the guest resets its board", self.vm.name());
                     self.restart(vcpu);
@@ -380,23 +381,21 @@ impl Guest {
     }
 
     /// Sleeps at EL2 until the guest has an interrupt, taking the host's meanwhile.
-    fn wait(&mut self) {
+    ///
+    /// Returns what the board asks for meanwhile, if that is more than to go on.
+    fn wait(&mut self) -> Option<Next> {
         self.before_entry();
         loop {
             let lines = self.vm.lines(CPU);
             if lines.irq || lines.fiq {
-                return;
+                return None;
             }
             let from = counter::now();
             wait_for_interrupt();
             self.account.idle += counter::now() - from;
-            self.take_interrupts();
-            if let Some(other) = self.carry_out_asks() {
-                log::warn!("vm.{}: {other:?} while idle", self.vm.name());
-                match other {
-                    Next::PowerOff => self.end("its board switched itself off"),
-                    _ => return,
-                }
+            match self.take_interrupts() {
+                Next::Resume | Next::Wait => {}
+                other => return Some(other),
             }
         }
     }
@@ -405,7 +404,7 @@ impl Guest {
         if self.load_images().is_err() {
             self.end("its images do not fit its memory");
         }
-        self.vm.reset(&mut self.hardware);
+        self.vm.reset(CPU, &mut self.hardware);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
         self.timer_forwarded = false;
@@ -607,9 +606,9 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_irq(area: &'static mut CoreArea) {
     let (guest, vcpu) = guest_of(area);
-    guest.take_interrupts();
-    if let Some(next) = guest.carry_out_asks() {
-        guest.act(next, vcpu);
+    match guest.take_interrupts() {
+        Next::Resume => {}
+        next => guest.act(next, vcpu),
     }
 }
 
@@ -621,9 +620,9 @@ extern "C" fn guest_fiq(_area: &'static mut CoreArea) {
 
 /// An SError while the guest ran: something that it did broke on the host's bus.
 #[unsafe(no_mangle)]
-extern "C" fn guest_serror(area: &'static mut CoreArea, esr: u64) {
+extern "C" fn guest_serror(area: &'static mut CoreArea) {
     let (guest, vcpu) = guest_of(area);
-    let reason = reliquary::vm::report::Reason::HostError { esr };
+    let reason = reliquary::vm::report::Reason::SError;
     let next = guest.vm.stop(CPU, vcpu, &mut guest.hardware, reason);
     guest.act(next, vcpu);
 }

@@ -71,16 +71,20 @@ static POOL: TablePool = TablePool(UnsafeCell::new([[0; 512]; TABLES]));
 
 /// TTBR0_EL2's value, for secondary cores (boot.S).
 #[unsafe(no_mangle)]
-static OWN_TTBR0: Ttbr = Ttbr(UnsafeCell::new(0));
+static OWN_TTBR0: EarlyWord = EarlyWord(UnsafeCell::new(0));
 #[repr(transparent)]
-struct Ttbr(UnsafeCell<u64>);
+struct EarlyWord(UnsafeCell<u64>);
 // SAFETY: written once by core 0 before any other core runs.
-unsafe impl Sync for Ttbr {}
+unsafe impl Sync for EarlyWord {}
+
+/// How many tables `build_own_tables` used: the first number that is free.
+static USED_AT_BOOT: EarlyWord = EarlyWord(UnsafeCell::new(0));
 
 struct OwnTables {
     used: usize,
 }
-static OWN: Mutex<OwnTables> = Mutex::new(OwnTables { used: 0 });
+/// None until the first use with the MMU on: exclusives may not work before.
+static OWN: Mutex<Option<OwnTables>> = Mutex::new(None);
 
 impl OwnTables {
     fn entry(table: usize, index: usize) -> *mut u64 {
@@ -199,7 +203,7 @@ extern "C" fn build_own_tables(image: u64) -> u64 {
     // SAFETY: core 0 alone runs, with the MMU off; nobody holds a reference to either.
     unsafe {
         OWN_TTBR0.0.get().write_volatile(root);
-        *OWN.as_mut_ptr() = own;
+        USED_AT_BOOT.0.get().write_volatile(own.used as u64);
     }
     root
 }
@@ -218,7 +222,12 @@ pub fn map(from: u64, size: u64, rights: Rights) -> Result<(), MapRefused> {
             at: from,
             why: "the range runs past 48-bit addresses",
         })?;
-    OWN.lock().map(start, end, rights)?;
+    let mut own = OWN.lock();
+    let own = own.get_or_insert_with(|| OwnTables {
+        // SAFETY: written before the MMU was on, by core 0, and never again.
+        used: unsafe { USED_AT_BOOT.0.get().read_volatile() } as usize,
+    });
+    own.map(start, end, rights)?;
     dsb(ISHST);
     isb(SY);
     Ok(())
