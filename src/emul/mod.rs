@@ -15,6 +15,8 @@ pub mod pl011;
 pub mod pl031;
 pub mod pl310;
 pub mod primecell;
+#[cfg(test)]
+mod random_walk;
 pub mod sp804;
 pub mod sp810;
 pub mod state;

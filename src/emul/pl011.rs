@@ -212,6 +212,8 @@ impl Pl011 {
             Register::Uartdr => {
                 let word = self.receiver.take(&mut self.ris);
                 self.settle();
+                // In loopback with flow control, room here lets the transmitter go on.
+                self.send();
                 word.into()
             }
             Register::Uartrsr => self.receiver.status().into(),
