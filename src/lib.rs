@@ -6,7 +6,7 @@
 //!
 //! Modules from the bottom up; an arrow goes down only:
 //!
-//! - [`units`], [`access`], [`memory`]: the plain types.
+//! - [`units`], [`access`], [`memory`], [`vcpu`]: the plain types.
 //! - [`emul`]: the peripherals, one state machine a file.
 //! - [`mmio`]: a trapped access becomes an [`access::Access`], and its result goes back.
 //! - [`board`]: a legacy board from its resource map.
@@ -38,4 +38,5 @@ pub mod link;
 pub mod memory;
 pub mod mmio;
 pub mod units;
+pub mod vcpu;
 pub mod vm;

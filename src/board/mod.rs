@@ -1,1 +1,235 @@
-//! To come.
+//! A legacy board, made from its resource map: memory, bus, interrupt wiring.
+//!
+//! The map is a flattened device tree with the standard bindings and a few properties of ours
+//! (docs/reference/board.md). [`Plan::read`] turns it into a [`Plan`], or says everything that
+//! is wrong with it; [`Board::build`] makes the devices and joins them. After that nothing here
+//! allocates, and nothing can panic, whatever the guest does.
+//!
+//! The order of work on an access: the [`bus`] finds the window, the device is brought up to
+//! now, the register is read or written, and what changed on its lines is propagated by the
+//! [`wiring`] before the answer goes back.
+
+pub mod devicetree;
+pub mod error;
+pub mod plan;
+
+use crate::access::{Initiator, Security, Width};
+use crate::emul::SerialPort;
+use crate::memory::BoardMemory;
+use crate::units::{HostPa, Instant, Ipa};
+pub use error::MapError;
+pub use plan::Plan;
+
+/// What the board may ask of the world in one call.
+pub struct World<'a> {
+    /// The board's time.
+    pub now: Instant,
+    /// The board's memory.
+    pub memory: &'a dyn BoardMemory,
+}
+
+/// How a bus master accesses an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Bytes moved.
+    pub width: Width,
+    /// Who asks.
+    pub initiator: Initiator,
+    /// In which security state.
+    pub security: Security,
+    /// Whether the initiator is privileged.
+    pub privileged: bool,
+}
+
+/// The answer to an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// A read's value, zero-extended.
+    Value(u64),
+    /// A write is done.
+    Done,
+    /// The register is the host's, behind a tap: the metal carries the access out there, with
+    /// the same width, and tells the board what it read or wrote by [`Board::record`].
+    Host(HostPa),
+}
+
+/// Why the bus answers with an external abort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusFault {
+    /// No window is there, and the map's policy is to abort.
+    Unclaimed,
+    /// The access begins in a window and ends outside it.
+    LeavesWindow,
+    /// A read or write of memory that stage 2 should have served, or a write to ROM.
+    Memory,
+    /// The device refuses.
+    Refused(crate::access::Refusal),
+}
+
+/// Which of a CPU's generic timers: the order of the binding's `interrupts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuTimer {
+    /// CNTP in Secure state.
+    SecurePhysical,
+    /// CNTP in Non-secure state.
+    NonSecurePhysical,
+    /// CNTV.
+    Virtual,
+    /// CNTHP.
+    Hypervisor,
+}
+
+/// A CPU's interrupt inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuLines {
+    /// nIRQ is asserted.
+    pub irq: bool,
+    /// nFIQ is asserted.
+    pub fiq: bool,
+}
+
+/// What the board asks of the VM that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoardAsk {
+    /// Reset the board.
+    Reset,
+    /// Switch it off.
+    PowerOff,
+    /// Map window `window` of [`Plan::windows`] for direct reads, or take the mapping away.
+    DirectReads {
+        /// Index in [`Plan::windows`].
+        window: usize,
+        /// Whether stage 2 maps it, read and execute, from now on.
+        on: bool,
+    },
+    /// Switch the windows that the map calls remappable.
+    Remap(bool),
+}
+
+/// What is nearest to an address, for a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nearest<'a> {
+    /// The window's node in the map.
+    pub node: &'a str,
+    /// The window's first address.
+    pub at: Ipa,
+    /// Bytes from the window's start, if the address lies in it.
+    pub inside: Option<u64>,
+    /// Bytes between the address and the window; 0 inside.
+    pub distance: u64,
+}
+
+/// How many device accesses [`Board::recent`] remembers.
+pub const RECENT: usize = 32;
+
+/// One device access that was carried out or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecentAccess {
+    /// When.
+    pub at: Instant,
+    /// Who.
+    pub initiator: Initiator,
+    /// The window in [`Plan::windows`], or none if no window claims the address.
+    pub window: Option<usize>,
+    /// The address.
+    pub ipa: Ipa,
+    /// Bytes from the start of the device's register block (the window).
+    pub offset: u64,
+    /// Whether it was a write.
+    pub write: bool,
+    /// Bytes moved.
+    pub width: Width,
+    /// What was read or written; 0 for a read that was refused.
+    pub value: u64,
+    /// Whether it ended in a fault.
+    pub refused: bool,
+}
+
+/// A board.
+pub struct Board {
+    plan: Plan,
+}
+
+impl Board {
+    /// Makes the devices of `plan` and joins them.
+    pub fn build(plan: &Plan) -> Result<Self, MapError> {
+        Ok(Self { plan: plan.clone() })
+    }
+
+    /// What the board was built from.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Puts every device into its reset state.
+    pub fn reset(&mut self, _world: &World<'_>, _kind: crate::emul::Reset) {}
+
+    /// A read by a bus master.
+    pub fn read(
+        &mut self,
+        _world: &World<'_>,
+        _at: Ipa,
+        _how: Transaction,
+    ) -> Result<Reply, BusFault> {
+        Err(BusFault::Unclaimed)
+    }
+
+    /// A write by a bus master.
+    pub fn write(
+        &mut self,
+        _world: &World<'_>,
+        _at: Ipa,
+        _how: Transaction,
+        _value: u64,
+    ) -> Result<Reply, BusFault> {
+        Err(BusFault::Unclaimed)
+    }
+
+    /// What a tapped access, answered with [`Reply::Host`], read or wrote.
+    pub fn record(&mut self, _value: u64) {}
+
+    /// Brings every device whose deadline is due up to now.
+    pub fn advance(&mut self, _world: &World<'_>) {}
+
+    /// When [`advance`](Board::advance) is next owed.
+    pub fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The output of a CPU's generic timer: drives the private interrupt that the map names.
+    pub fn timer_line(&mut self, _world: &World<'_>, _cpu: u8, _timer: CpuTimer, _level: bool) {}
+
+    /// The level of interrupt `index` of [`Plan::host_interrupts`], a passed-through device's.
+    pub fn host_interrupt(&mut self, _world: &World<'_>, _index: usize, _level: bool) {}
+
+    /// A CPU's interrupt inputs.
+    pub fn cpu_lines(&self, _cpu: u8) -> CpuLines {
+        CpuLines::default()
+    }
+
+    /// The next thing that the board asks of its VM; call until `None`.
+    pub fn take_ask(&mut self) -> Option<BoardAsk> {
+        None
+    }
+
+    /// The UART that `/chosen` names in `stdout-path`, or else the first one.
+    pub fn console(&mut self) -> Option<&mut dyn SerialPort> {
+        None
+    }
+
+    /// A byte arrives at the console: receives it and propagates the lines. `false` if the
+    /// console has no room (the byte was not taken) or the board has none.
+    pub fn console_receive(&mut self, _world: &World<'_>, _byte: u8) -> bool {
+        false
+    }
+
+    /// What is nearest to `at`.
+    pub fn nearest(&self, _at: Ipa) -> Option<Nearest<'_>> {
+        None
+    }
+
+    /// The last [`RECENT`] device accesses, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = &RecentAccess> {
+        core::iter::empty()
+    }
+}

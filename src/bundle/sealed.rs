@@ -4,7 +4,7 @@
 //! Documentation/arch/arm64/booting.rst), whose `image_size` says how much memory it needs as
 //! linked, its zero-initialized data too. [`seal`] pads the binary to that size and to 4 KiB
 //! (so the linker's end symbol, so aligned, is where the bundle begins), appends the bundle,
-//! sets `image_size` to the whole, so that a boot loader keeps the bundle's memory free, and
+//! sets `image_size` to the whole and [`ARENA_BYTES`], so that a boot loader keeps that memory free, and
 //! closes the file with 64 bytes:
 //!
 //! | offset | bytes | what |
@@ -27,6 +27,10 @@ use alloc::vec::Vec;
 pub const SEAL_MAGIC: [u8; 8] = *b"RELIQEND";
 /// The size of the seal in bytes.
 pub const SEAL_SIZE: usize = 64;
+
+/// Memory behind the bundle that the hypervisor has for itself, and that [`seal`] reserves:
+/// its arena, from which nothing is allocated after boot.
+pub const ARENA_BYTES: u64 = 4 << 20;
 
 /// Where the arm64 Image header has `image_size`, and its magic.
 const IMAGE_SIZE: usize = 16;
@@ -59,7 +63,7 @@ pub fn seal(hypervisor: &[u8], bundle: &[u8]) -> Result<Vec<u8>, BundleError> {
     pad(&mut out);
     let own = out.len();
     let whole = own.saturating_add(bundle.len()).saturating_add(SEAL_SIZE);
-    let reserved = whole.next_multiple_of(ALIGNMENT) as u64;
+    let reserved = (whole.next_multiple_of(ALIGNMENT) as u64).saturating_add(ARENA_BYTES);
     if let Some(place) = out.get_mut(IMAGE_SIZE..).and_then(<[u8]>::first_chunk_mut) {
         *place = reserved.to_le_bytes();
     }

@@ -5,6 +5,12 @@
 //! through [`Device::lines`], bytes through a port. The header of each file names the manual,
 //! the device-tree `compatible` it serves, and every known deviation.
 
+pub mod apb;
+pub mod gic;
+pub mod pl011;
+pub mod pl031;
+pub mod primecell;
+pub mod sp804;
 pub mod state;
 
 use crate::access::{Access, Refusal};

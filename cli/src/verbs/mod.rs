@@ -1,0 +1,9 @@
+//! The command line, one file a verb.
+pub mod board;
+pub mod build;
+pub mod check;
+pub mod demo;
+pub mod images;
+pub mod run;
+pub mod setup;
+pub mod test;

@@ -1,0 +1,384 @@
+//! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports.
+//!
+//! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder
+//! and the UART; an [`Input`]'s lock is taken alone.
+
+use super::guest::Guest;
+use super::uart::Uart;
+use super::{core_area, gic};
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use reliquary::emul::SerialPort;
+use reliquary::link::{Channel, Decoder, Encoder, Event};
+use spin::{Mutex, MutexGuard};
+
+/// The most VMs of a system: a console each.
+pub const CONSOLES: usize = reliquary::bundle::VM_LIMIT;
+
+/// Set when the hypervisor itself failed: nobody prints any more but who reported it.
+pub static MACHINE_STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Bytes on their way to the UART. A guest's UART keeps what does not fit.
+const OUT_BYTES: usize = 16 * 1024;
+/// Room that a guest's byte must find: its frame, with what the log may need beside it.
+const OUT_RESERVE: usize = 4 * 1024;
+
+struct Link {
+    uart: Option<Uart>,
+    encoder: Encoder,
+    decoder: Decoder,
+    out: Ring<OUT_BYTES>,
+    lost: usize,
+}
+
+static LINK: Mutex<Link> = Mutex::new(Link {
+    uart: None,
+    encoder: Encoder::new(),
+    decoder: Decoder::new(),
+    out: Ring::new(),
+    lost: 0,
+});
+
+/// The UART's INTID, once it is known.
+static INTERRUPT: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// The VM whose console has the focus.
+static FOCUS: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes typed for each VM's console.
+pub static INPUT: [Input; CONSOLES] = [const { Input::new() }; CONSOLES];
+
+/// Opens the link over `uart`.
+pub fn open(uart: Uart) {
+    let mut link = LINK.lock();
+    link.uart = Some(uart);
+    link.encode(|encoder, mut sink| encoder.start(&mut sink));
+    drop(link);
+    let _ = log::set_logger(&LOG);
+    log::set_max_level(log::LevelFilter::Info);
+}
+
+/// Received bytes and, where bytes wait to be sent, room for them come by interrupt `intid`.
+pub fn listen(intid: u32, mpidr: u64) {
+    INTERRUPT.store(intid as usize, Ordering::Relaxed);
+    gic::route(intid, 0, mpidr);
+    gic::enable(intid);
+    if let Some(uart) = &mut LINK.lock().uart {
+        uart.enable_interrupts();
+    }
+}
+
+/// Where the encoder puts its bytes.
+type Sink<'a> = &'a mut dyn FnMut(u8);
+
+impl Link {
+    /// Lets the encoder write into the ring, then moves to the UART what it takes.
+    fn encode(&mut self, with: impl FnOnce(&mut Encoder, Sink<'_>)) {
+        let Self {
+            uart,
+            encoder,
+            out,
+            lost,
+            ..
+        } = self;
+        with(encoder, &mut |byte| {
+            if out.push(byte) {
+                return;
+            }
+            // The ring is full: wait for the UART, for as long as it moves.
+            if let Some(uart) = uart {
+                for _ in 0..1_000_000 {
+                    if send(uart, out) && out.push(byte) {
+                        return;
+                    }
+                }
+            }
+            *lost += 1; // the other end's count will differ, and tell
+        });
+        self.pump();
+    }
+
+    fn pump(&mut self) {
+        let Self {
+            uart: Some(uart),
+            out,
+            ..
+        } = self
+        else {
+            return;
+        };
+        while send(uart, out) {}
+        uart.interrupts(!out.is_empty());
+    }
+}
+
+/// Moves one byte; false if there is none or no room.
+fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
+    let Some(byte) = out.peek() else { return false };
+    if uart.try_send(byte) {
+        out.pop();
+        true
+    } else {
+        false
+    }
+}
+
+/// Takes what a VM's UART has sent, as long as the link has room.
+#[inline]
+pub fn drain(vm: usize, port: &mut dyn SerialPort) {
+    let Some(first) = port.transmitted() else {
+        return;
+    };
+    let mut link = LINK.lock();
+    let mut byte = first;
+    loop {
+        link.encode(|encoder, mut sink| {
+            encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
+        });
+        if link.out.room() < OUT_RESERVE {
+            return;
+        }
+        match port.transmitted() {
+            Some(next) => byte = next,
+            None => return,
+        }
+    }
+}
+
+/// The same before a VM ends: what it said last is what one wants to read.
+pub fn drain_all(guest: &mut Guest) {
+    let number = guest.number;
+    if let Some(port) = guest.vm.board().console() {
+        for _ in 0..1000 {
+            drain(number, port);
+        }
+    }
+}
+
+/// Sends a report.
+pub fn report(_vm: usize, report: &dyn fmt::Display) {
+    let mut out = Text {
+        link: LINK.lock(),
+        channel: Channel::Report,
+    };
+    let _ = writeln!(out, "{report}");
+}
+
+/// Sends what waits for more to come, when there is time.
+pub fn flush_some() {
+    let mut link = LINK.lock();
+    if link.encoder.owes_flush() {
+        link.encode(|encoder, mut sink| encoder.flush(&mut sink));
+    }
+}
+
+/// Sends everything, and waits until the UART has it.
+pub fn flush() {
+    flush_some();
+    let mut link = LINK.lock();
+    for _ in 0..10_000_000 {
+        if link.out.is_empty() {
+            break;
+        }
+        link.pump();
+    }
+}
+
+/// An interrupt that is nobody else's: the UART's, or a spurious one.
+pub fn interrupt(intid: u32) {
+    if intid as usize != INTERRUPT.load(Ordering::Relaxed) {
+        return;
+    }
+    let mut link = LINK.lock();
+    let mut wake = [false; CONSOLES];
+    for _ in 0..256 {
+        let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
+            break;
+        };
+        let focus = FOCUS.load(Ordering::Relaxed);
+        link.decoder.feed(&[byte], &mut |event| match event {
+            Event::Text { bytes, .. } => wake[focus] |= INPUT[focus].put(bytes),
+            Event::Frame {
+                channel: Channel::Console(vm),
+                bytes,
+            } => {
+                wake[usize::from(vm)] |= INPUT[usize::from(vm)].put(bytes);
+            }
+            _ => {}
+        });
+    }
+    let ack = link.decoder.ack();
+    link.encode(|encoder, mut sink| encoder.acknowledge(ack, &mut sink));
+    drop(link);
+    for (vm, wake) in wake.iter().enumerate() {
+        if *wake {
+            crate::system::wake_vm(vm);
+        }
+    }
+}
+
+/// Bytes typed for one console, until its UART takes them.
+pub struct Input(Mutex<Ring<1024>>);
+
+impl Input {
+    const fn new() -> Self {
+        Self(Mutex::new(Ring::new()))
+    }
+
+    /// False if nothing was put in. What does not fit is lost, as on a line without handshake.
+    fn put(&self, bytes: &[u8]) -> bool {
+        let mut ring = self.0.lock();
+        bytes
+            .iter()
+            .fold(false, |any, byte| ring.push(*byte) || any)
+    }
+
+    /// Gives the bytes to `take`, until it refuses one.
+    pub fn drain(&self, mut take: impl FnMut(u8) -> bool) {
+        let mut ring = self.0.lock();
+        while let Some(byte) = ring.peek() {
+            if !take(byte) {
+                break;
+            }
+            ring.pop();
+        }
+    }
+}
+
+/// A bounded queue of bytes; N is a power of two.
+struct Ring<const N: usize> {
+    bytes: [u8; N],
+    first: usize,
+    count: usize,
+}
+
+impl<const N: usize> Ring<N> {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            first: 0,
+            count: 0,
+        }
+    }
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+    fn room(&self) -> usize {
+        N - self.count
+    }
+    fn push(&mut self, byte: u8) -> bool {
+        if self.count == N {
+            return false;
+        }
+        self.bytes[(self.first + self.count) % N] = byte;
+        self.count += 1;
+        true
+    }
+    fn peek(&self) -> Option<u8> {
+        (self.count > 0).then(|| self.bytes[self.first])
+    }
+    fn pop(&mut self) {
+        if self.count > 0 {
+            self.first = (self.first + 1) % N;
+            self.count -= 1;
+        }
+    }
+}
+
+/// Formatted text to a channel, lines ended for a terminal.
+struct Text<'a> {
+    link: MutexGuard<'a, Link>,
+    channel: Channel,
+}
+
+impl Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let channel = self.channel;
+        for part in text.split_inclusive('\n') {
+            self.link
+                .encode(|encoder, mut sink| match part.strip_suffix('\n') {
+                    None => encoder.text(channel, part.as_bytes(), &mut sink),
+                    Some(line) => {
+                        encoder.text(channel, line.as_bytes(), &mut sink);
+                        encoder.text(channel, b"\r\n", &mut sink);
+                    }
+                });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Text<'_> {
+    fn drop(&mut self) {
+        self.link
+            .encode(|encoder, mut sink| encoder.flush(&mut sink));
+    }
+}
+
+struct Log;
+static LOG: Log = Log;
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        !MACHINE_STOPPED.load(Ordering::Relaxed)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let mut out = Text {
+                link: LINK.lock(),
+                channel: Channel::Monitor,
+            };
+            let level = match record.level() {
+                log::Level::Error => "error: ",
+                log::Level::Warn => "warning: ",
+                _ => "",
+            };
+            let _ = writeln!(out, "reliquary: {level}{}", record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// The link in the hands of a failing core: the lock is broken if its holder does not let go.
+pub struct Emergency(Text<'static>);
+
+impl Emergency {
+    /// Takes the link over.
+    pub fn begin() -> Self {
+        for _ in 0..1_000_000 {
+            if let Some(link) = LINK.try_lock() {
+                return Self(Text {
+                    link,
+                    channel: Channel::Monitor,
+                });
+            }
+            core::hint::spin_loop();
+        }
+        // SAFETY: the holder is this core, which will not come back to it, or one that has
+        // been stuck in it for longer than any use takes; what it leaves is bytes in a ring.
+        unsafe { LINK.force_unlock() };
+        let _ = core_area::index();
+        Self(Text {
+            link: LINK.lock(),
+            channel: Channel::Monitor,
+        })
+    }
+}
+
+impl Write for Emergency {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_str(text)
+    }
+}
+
+impl Drop for Emergency {
+    fn drop(&mut self) {
+        for _ in 0..10_000_000 {
+            if self.0.link.out.is_empty() {
+                break;
+            }
+            self.0.link.pump();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What each core has for itself: its vCPU's registers, its stacks, its guest.
+//!
+//! TPIDR_EL2 points at the core's area. The layout is known to boot.S and vectors.S through
+//! the constants below. A guard page under each stack is never mapped.
+
+use super::guest::Guest;
+use super::mmu::PAGE;
+use super::registers::mrs;
+use alloc::boxed::Box;
+use core::cell::UnsafeCell;
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicBool, Ordering};
+use reliquary::vm::Vcpu;
+
+/// The most cores that a host may have.
+pub const CORES_MAX: usize = 8;
+
+const STACK_SIZE: usize = 32 * 1024;
+const EMERGENCY_SIZE: usize = 8 * 1024;
+
+/// For the assembly files.
+pub const STACK_BOTTOM: usize = offset_of!(CoreArea, stack);
+/// For the assembly files.
+pub const STACK_BYTES: usize = STACK_SIZE;
+/// For the assembly files.
+pub const EMERGENCY_BOTTOM: usize = offset_of!(CoreArea, emergency);
+/// For the assembly files.
+pub const EMERGENCY_BYTES: usize = EMERGENCY_SIZE;
+/// For the assembly files.
+pub const SCRATCH: usize = offset_of!(CoreArea, scratch);
+
+/// One core's area.
+#[repr(C, align(4096))]
+pub struct CoreArea {
+    /// The registers of the vCPU on this core; the vectors save them here.
+    pub vcpu: Vcpu,
+    scratch: [u64; 2],
+    /// The host's number of this core, from 0 in the order of its device tree.
+    pub index: usize,
+    /// The VM that this core serves.
+    pub guest: Option<Box<Guest>>,
+    guard: Page,
+    stack: [u8; STACK_SIZE],
+    emergency_guard: Page,
+    emergency: [u8; EMERGENCY_SIZE],
+}
+
+#[repr(C, align(4096))]
+struct Page([u8; PAGE]);
+
+const _: () = assert!(offset_of!(CoreArea, vcpu) == 0);
+const _: () = assert!(offset_of!(Vcpu, x) == 0);
+const _: () = assert!(offset_of!(Vcpu, pc) == 31 * 8);
+const _: () = assert!(offset_of!(Vcpu, spsr) == 32 * 8);
+
+impl CoreArea {
+    const fn new() -> Self {
+        Self {
+            vcpu: Vcpu {
+                x: [0; 31],
+                pc: 0,
+                spsr: 0,
+            },
+            scratch: [0; 2],
+            index: 0,
+            guest: None,
+            guard: Page([0; PAGE]),
+            stack: [0; STACK_SIZE],
+            emergency_guard: Page([0; PAGE]),
+            emergency: [0; EMERGENCY_SIZE],
+        }
+    }
+}
+
+/// All cores' areas.
+#[repr(transparent)]
+pub struct CoreAreas(UnsafeCell<[CoreArea; CORES_MAX]>);
+
+// SAFETY: an area is written by core 0 before its core is started, and by its core alone
+// from then on (`current` and `of` say so at their callers).
+unsafe impl Sync for CoreAreas {}
+
+/// In .bss; boot.S takes its address.
+#[unsafe(no_mangle)]
+pub static CORE_AREAS: CoreAreas =
+    CoreAreas(UnsafeCell::new([const { CoreArea::new() }; CORES_MAX]));
+
+/// This core's number.
+pub fn index() -> usize {
+    let area = mrs!("tpidr_el2") as *const CoreArea;
+    if area.is_null() {
+        return 0;
+    }
+    // SAFETY: TPIDR_EL2 is set by boot.S to this core's area, which lives for ever; `index`
+    // is written only before the core starts.
+    unsafe { (*area).index }
+}
+
+/// The area of core `index`, as an address.
+pub fn address_of(index: usize) -> u64 {
+    let first = CORE_AREAS.0.get() as u64;
+    first + (index * size_of::<CoreArea>()) as u64
+}
+
+/// Gives core 0, the caller, its guest, and its area for the rest of its life.
+///
+/// # Panics
+///
+/// On another core, or the second time.
+pub fn prepare_own(guest: Option<Box<Guest>>) -> &'static mut CoreArea {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    assert!(index() == 0 && !ONCE.swap(true, Ordering::Relaxed));
+    // SAFETY: core 0's area, given out once, by the check above.
+    let area = unsafe { &mut *(address_of(0) as *mut CoreArea) };
+    area.guest = guest;
+    area
+}
+
+/// Gives a core that has not been started its number and its guest; returns the address that
+/// is its context for PSCI CPU_ON.
+///
+/// # Panics
+///
+/// If the core has been prepared before.
+pub fn prepare_other(index: usize, guest: Option<Box<Guest>>) -> u64 {
+    static PREPARED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
+    assert!(index != 0 && !PREPARED[index].swap(true, Ordering::Relaxed));
+    let address = address_of(index);
+    // SAFETY: the core is not running yet, and its area is written once, by the check above.
+    unsafe {
+        let area = address as *mut CoreArea;
+        (*area).index = index;
+        (*area).guest = guest;
+    }
+    address
+}
+
+/// The pages that must stay unmapped, as addresses.
+pub fn guard_pages() -> impl Iterator<Item = u64> {
+    (0..CORES_MAX).flat_map(|index| {
+        let area = address_of(index);
+        [
+            area + offset_of!(CoreArea, guard) as u64,
+            area + offset_of!(CoreArea, emergency_guard) as u64,
+        ]
+    })
+}

@@ -1,0 +1,285 @@
+//! A VM's memory on this host: host RAM behind its board's windows, reached by copies only.
+
+use super::mmu::{self, MapRefused, PAGE, Rights};
+use super::registers::mrs;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+use reliquary::board::Plan;
+use reliquary::board::plan::WindowKind;
+use reliquary::memory::{BoardMemory, StoreId, Unbacked};
+use reliquary::units::{HostPa, Ipa};
+use reliquary::vm::stage2::Backing;
+
+/// Host RAM that nothing else uses, given out in 2 MiB blocks.
+pub struct HostRam {
+    free: Vec<Range<u64>>,
+}
+
+/// The size and alignment of what is given out: a stage-2 block.
+pub const BLOCK: u64 = 2 << 20;
+
+impl HostRam {
+    /// All of `ram` but `taken`.
+    pub fn new(ram: impl Iterator<Item = Range<u64>>, taken: &[Range<u64>]) -> Self {
+        let mut free: Vec<Range<u64>> = ram.collect();
+        for hole in taken {
+            let mut rest = Vec::with_capacity(free.len() + 1);
+            for range in free {
+                let before = range.start..hole.start.clamp(range.start, range.end);
+                let after = hole.end.clamp(range.start, range.end)..range.end;
+                rest.extend([before, after].into_iter().filter(|part| !part.is_empty()));
+            }
+            free = rest;
+        }
+        Self { free }
+    }
+
+    /// Takes `bytes`, rounded up to whole blocks; None if no free range is long enough.
+    pub fn take(&mut self, bytes: u64) -> Option<HostPa> {
+        let bytes = bytes.checked_next_multiple_of(BLOCK)?;
+        for range in &mut self.free {
+            let start = range.start.checked_next_multiple_of(BLOCK)?;
+            let Some(end) = start.checked_add(bytes).filter(|end| *end <= range.end) else {
+                continue;
+            };
+            // What lies before the aligned start is lost: less than a block a range.
+            range.start = end;
+            return Some(HostPa(start));
+        }
+        None
+    }
+
+    /// The longest free range in bytes, for messages.
+    pub fn longest(&self) -> u64 {
+        self.free
+            .iter()
+            .map(|range| {
+                range
+                    .end
+                    .saturating_sub(range.start.next_multiple_of(BLOCK))
+            })
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// One piece of host RAM in a VM.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    host: u64,
+    bytes: u64,
+}
+
+impl Piece {
+    fn take(ram: &mut HostRam, bytes: u64) -> Result<Self, Shortage> {
+        let longest = ram.longest();
+        let host = ram.take(bytes).ok_or(Shortage::Ram { bytes, longest })?.0;
+        let bytes = bytes.next_multiple_of(PAGE as u64);
+        mmu::map(host, bytes, Rights::ReadWrite).map_err(Shortage::Map)?;
+        Ok(Self { host, bytes })
+    }
+}
+
+/// RAM or ROM of a window.
+struct Region {
+    window: usize,
+    at: Ipa,
+    piece: Piece,
+    writable: bool,
+}
+
+/// All memory of one VM.
+pub struct GuestMemory {
+    regions: Vec<Region>,
+    stores: Vec<Piece>,
+}
+
+impl GuestMemory {
+    /// Takes host RAM for everything of `plan` that needs it.
+    ///
+    /// # Errors
+    ///
+    /// Which window or store could not be had, and why.
+    pub fn new(plan: &Plan, ram: &mut HostRam) -> Result<Self, (String, Shortage)> {
+        let mut memory = Self {
+            regions: Vec::new(),
+            stores: Vec::new(),
+        };
+        for (window, what) in plan.windows.iter().enumerate() {
+            let writable = match what.kind {
+                WindowKind::Ram => true,
+                WindowKind::Rom => false,
+                _ => continue,
+            };
+            let piece = Piece::take(ram, what.bytes).map_err(|why| (what.node.clone(), why))?;
+            memory.regions.push(Region {
+                window,
+                at: what.at,
+                piece,
+                writable,
+            });
+        }
+        // A store's number is its place here: the map hands them out from 0 on.
+        for device in &plan.devices {
+            if let Some((_, bytes)) = device.store {
+                let piece = Piece::take(ram, bytes).map_err(|why| (device.node.clone(), why))?;
+                memory.stores.push(piece);
+            }
+        }
+        Ok(memory)
+    }
+
+    /// Where something of the board is on the host.
+    pub fn place(&self, backing: Backing) -> Option<HostPa> {
+        match backing {
+            Backing::Window(window) => {
+                let region = self.regions.iter().find(|region| region.window == window)?;
+                Some(HostPa(region.piece.host))
+            }
+            Backing::Store(store, offset) => {
+                let piece = self.stores.get(usize::from(store.0))?;
+                (offset < piece.bytes).then(|| HostPa(piece.host + offset))
+            }
+        }
+    }
+
+    fn find(&self, at: Ipa, bytes: usize, write: bool) -> Result<u64, Unbacked> {
+        let bytes = bytes as u64;
+        self.regions
+            .iter()
+            .find_map(|region| {
+                let offset = at.0.checked_sub(region.at.0)?;
+                let fits = offset.checked_add(bytes)? <= region.piece.bytes;
+                (fits && (region.writable || !write)).then(|| region.piece.host + offset)
+            })
+            .ok_or(Unbacked)
+    }
+
+    fn in_store(&self, store: StoreId, offset: u64, bytes: usize) -> Result<u64, Unbacked> {
+        let piece = self.stores.get(usize::from(store.0)).ok_or(Unbacked)?;
+        let end = offset.checked_add(bytes as u64).ok_or(Unbacked)?;
+        if end > piece.bytes {
+            Err(Unbacked)
+        } else {
+            Ok(piece.host + offset)
+        }
+    }
+
+    /// Copies an image into RAM or ROM, before the VM starts.
+    pub fn load(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
+        copy_in(self.find(at, from.len(), false)?, from);
+        Ok(())
+    }
+
+    /// Zeroes all RAM and erases all stores, so that nothing of an earlier guest shows.
+    pub fn clear(&self) {
+        for region in &self.regions {
+            zero(region.piece.host, region.piece.bytes);
+        }
+        for piece in &self.stores {
+            // SAFETY: the piece is mapped read-write host RAM that only this VM has. Erased
+            // flash reads as ones.
+            unsafe { (piece.host as *mut u8).write_bytes(0xff, piece.bytes as usize) }
+        }
+    }
+
+    /// Cleans everything to the point of coherency: a guest starts with its caches off.
+    pub fn publish(&self) {
+        let line = 4u64 << (mrs!("ctr_el0") >> 16 & 0xf);
+        let pieces = self
+            .regions
+            .iter()
+            .map(|region| &region.piece)
+            .chain(&self.stores);
+        for piece in pieces {
+            for at in (piece.host..piece.host + piece.bytes).step_by(line as usize) {
+                // SAFETY: cache maintenance of mapped RAM changes no data.
+                unsafe { core::arch::asm!("dc cvac, {}", in(reg) at, options(nostack)) }
+            }
+        }
+        super::barrier_dsb();
+        // SAFETY: instruction caches hold nothing that is not fetched again.
+        unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
+    }
+
+    /// Where guest RAM at `at` is on the host, for cache maintenance.
+    pub fn host_address(&self, at: Ipa, bytes: u64) -> Option<u64> {
+        self.find(at, usize::try_from(bytes).ok()?, false).ok()
+    }
+}
+
+/// Why a VM's memory could not be had.
+#[derive(Debug)]
+pub enum Shortage {
+    /// No free range of host RAM is long enough.
+    Ram {
+        /// What was wanted.
+        bytes: u64,
+        /// The longest one.
+        longest: u64,
+    },
+    /// The hypervisor cannot map it for itself.
+    Map(MapRefused),
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ram { bytes, longest } => write!(
+                f,
+                "{} KiB of RAM wanted, and the longest free piece of the host's has {} KiB; \
+                 give the VM less memory, or the host more",
+                bytes / 1024,
+                longest / 1024
+            ),
+            Self::Map(why) => write!(f, "the hypervisor cannot map {:#x}: {}", why.at, why.why),
+        }
+    }
+}
+
+fn copy_out(host: u64, into: &mut [u8]) {
+    // SAFETY: `host` and the length were checked against a piece: mapped host RAM that only
+    // this VM has. Its vCPUs may write it meanwhile: then the copy is one of the values that
+    // memory held, as for any bus master. `into` is ours, so the two do not overlap.
+    unsafe { core::ptr::copy_nonoverlapping(host as *const u8, into.as_mut_ptr(), into.len()) }
+}
+
+fn copy_in(host: u64, from: &[u8]) {
+    // SAFETY: as in `copy_out`.
+    unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), host as *mut u8, from.len()) }
+}
+
+/// Zeroes whole pages by DC ZVA.
+fn zero(host: u64, bytes: u64) {
+    let block = 4u64 << (mrs!("dczid_el0") & 0xf);
+    let mut at = host;
+    while at < host + bytes {
+        // SAFETY: inside a piece (pages are multiples of every ZVA block), as in `copy_out`.
+        unsafe { core::arch::asm!("dc zva, {}", in(reg) at, options(nostack)) }
+        at += block;
+    }
+}
+
+impl BoardMemory for GuestMemory {
+    fn read(&self, at: Ipa, into: &mut [u8]) -> Result<(), Unbacked> {
+        copy_out(self.find(at, into.len(), false)?, into);
+        Ok(())
+    }
+
+    fn write(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
+        copy_in(self.find(at, from.len(), true)?, from);
+        Ok(())
+    }
+
+    fn store_read(&self, store: StoreId, offset: u64, into: &mut [u8]) -> Result<(), Unbacked> {
+        copy_out(self.in_store(store, offset, into.len())?, into);
+        Ok(())
+    }
+
+    fn store_write(&self, store: StoreId, offset: u64, from: &[u8]) -> Result<(), Unbacked> {
+        copy_in(self.in_store(store, offset, from.len())?, from);
+        Ok(())
+    }
+}

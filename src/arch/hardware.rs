@@ -1,0 +1,165 @@
+//! The physical core under a vCPU: [`reliquary::vm::Core`] on real registers.
+
+use super::guest_memory::GuestMemory;
+use super::registers::{mrs, msr};
+use super::{barrier_dsb, barrier_isb, counter};
+use reliquary::access::Width;
+use reliquary::memory::BoardMemory;
+use reliquary::units::{HostPa, Ipa};
+use reliquary::vm::{Core, SysReg};
+
+/// The core that runs a VM, and the VM's memory.
+pub struct Hardware {
+    /// The VM's memory.
+    pub memory: GuestMemory,
+}
+
+/// MDSCR_EL1: software step, and breakpoints on.
+const MDSCR_SS: u64 = 1;
+const MDSCR_MDE: u64 = 1 << 15;
+/// SPSR.SS: the step is not done yet.
+const BREAKPOINT_ON: u64 = 1 // E
+    | 0b10 << 1              // PMC: EL1 only...
+    | 0b1111 << 5; // BAS: all four bytes; HMC, SSC, BT zero: an unlinked address match
+
+macro_rules! guest_registers {
+    ($(($reg:ident, $name:literal)),* $(,)?) => {
+        fn read(reg: SysReg) -> u64 {
+            match reg { $(SysReg::$reg => mrs!($name),)* }
+        }
+        fn write(reg: SysReg, value: u64) {
+            match reg { $(SysReg::$reg => msr!($name, value),)* }
+        }
+    };
+}
+
+guest_registers! {
+    (SctlrEl1, "sctlr_el1"),
+    (VbarEl1, "vbar_el1"),
+    (CpacrEl1, "cpacr_el1"),
+    (ActlrEl1, "actlr_el1"),
+    (Ttbr0El1, "ttbr0_el1"),
+    (Ttbr1El1, "ttbr1_el1"),
+    (TcrEl1, "tcr_el1"),
+    (MairEl1, "mair_el1"),
+    (EsrEl1, "esr_el1"),
+    (FarEl1, "far_el1"),
+    (ElrEl1, "elr_el1"),
+    (SpsrEl1, "spsr_el1"),
+    (SpEl0, "sp_el0"),
+    (SpEl1, "sp_el1"),
+    (Ifsr32, "ifsr32_el2"),
+    (Dacr32, "dacr32_el2"),
+    (SpsrAbt, "spsr_abt"),
+    (SpsrUnd, "spsr_und"),
+    (SpsrIrq, "spsr_irq"),
+    (SpsrFiq, "spsr_fiq"),
+    (ContextidrEl1, "contextidr_el1"),
+    (TpidrEl0, "tpidr_el0"),
+    (TpidrroEl0, "tpidrro_el0"),
+    (TpidrEl1, "tpidr_el1"),
+    (ParEl1, "par_el1"),
+    (CntvCtl, "cntv_ctl_el0"),
+    (CntvCval, "cntv_cval_el0"),
+    (Csselr, "csselr_el1"),
+    (Amair, "amair_el1"),
+    (CntkctlEl1, "cntkctl_el1"),
+    (Cntvoff, "cntvoff_el2"),
+    (Fpexc32, "fpexc32_el2"),
+}
+
+impl Core for Hardware {
+    fn get(&self, reg: SysReg) -> u64 {
+        read(reg)
+    }
+
+    fn set(&mut self, reg: SysReg, value: u64) {
+        write(reg, value);
+    }
+
+    fn ticks(&self) -> u64 {
+        mrs!("cntvct_el0")
+    }
+
+    fn hz(&self) -> u64 {
+        counter::hz()
+    }
+
+    fn translate(&mut self, va: u64) -> Result<Ipa, u64> {
+        let par = mrs!("par_el1");
+        // SAFETY: an address translation instruction changes PAR_EL1 only, put back below.
+        unsafe { core::arch::asm!("at s12e1r, {}", in(reg) va, options(nostack)) }
+        barrier_isb();
+        let whole = mrs!("par_el1");
+        // SAFETY: as above. Stage 1 alone gives the IPA that the board knows.
+        unsafe { core::arch::asm!("at s1e1r, {}", in(reg) va, options(nostack)) }
+        barrier_isb();
+        let stage1 = mrs!("par_el1");
+        msr!("par_el1", par);
+        if stage1 & 1 != 0 {
+            return Err(stage1);
+        }
+        if whole & 1 != 0 {
+            return Err(whole);
+        }
+        Ok(Ipa(stage1 & 0x000f_ffff_ffff_f000 | va & 0xfff))
+    }
+
+    fn memory(&self) -> &dyn BoardMemory {
+        &self.memory
+    }
+
+    fn host_read(&mut self, at: HostPa, width: Width) -> u64 {
+        super::guest::host_register_read(at, width)
+    }
+
+    fn host_write(&mut self, at: HostPa, width: Width, value: u64) {
+        super::guest::host_register_write(at, width, value);
+    }
+
+    fn watch_undef_vectors(&mut self, at: Option<[u64; 2]>) {
+        let control = if at.is_some() { BREAKPOINT_ON } else { 0 };
+        let [low, high] = at.unwrap_or_default();
+        msr!("dbgbvr0_el1", low);
+        msr!("dbgbvr1_el1", high);
+        msr!("dbgbcr0_el1", control);
+        msr!("dbgbcr1_el1", control);
+        let mdscr = mrs!("mdscr_el1");
+        msr!(
+            "mdscr_el1",
+            if at.is_some() {
+                mdscr | MDSCR_MDE
+            } else {
+                mdscr & !MDSCR_MDE
+            }
+        );
+        barrier_isb();
+    }
+
+    fn step(&mut self, on: bool) {
+        let mdscr = mrs!("mdscr_el1");
+        msr!(
+            "mdscr_el1",
+            if on {
+                mdscr | MDSCR_SS
+            } else {
+                mdscr & !MDSCR_SS
+            }
+        );
+        barrier_isb();
+    }
+
+    fn clean_invalidate(&mut self, from: Ipa, bytes: u64) {
+        let Some(host) = self.memory.host_address(from, bytes) else {
+            return;
+        };
+        let line = 4u64 << (mrs!("ctr_el0") >> 16 & 0xf);
+        let mut at = host & !(line - 1);
+        while at < host + bytes {
+            // SAFETY: cache maintenance of mapped RAM changes no data.
+            unsafe { core::arch::asm!("dc civac, {}", in(reg) at, options(nostack)) }
+            at += line;
+        }
+        barrier_dsb();
+    }
+}

@@ -1,0 +1,81 @@
+//! The metal: everything that is unsafe, and nothing that is not close to it.
+//!
+//! - [`boot`], [`core_area`], [`mmu`], [`arena`]: from the boot loader's jump to Rust with
+//!   caches, stacks and memory.
+//! - [`gic`], [`counter`], [`psci`], [`uart`], [`console`]: the host's own devices.
+//! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`guest`]: a VM on a core: its memory,
+//!   the registers that the core holds for it, its exits.
+//! - [`fault`]: exceptions and panics of the hypervisor itself.
+
+pub mod arena;
+pub mod boot;
+pub mod console;
+pub mod core_area;
+pub mod counter;
+pub mod fault;
+pub mod gic;
+pub mod guest;
+pub mod guest_memory;
+pub mod hardware;
+pub mod mmu;
+pub mod psci;
+mod registers;
+pub mod stage2_tables;
+pub mod uart;
+
+use aarch64_cpu::asm::barrier::{SY, dsb, isb};
+use core::slice;
+
+/// `isb`: what was written to system registers holds from here on.
+#[inline]
+pub fn barrier_isb() {
+    isb(SY);
+}
+
+/// `dsb sy`: what was written to memory and devices is seen from here on.
+#[inline]
+pub fn barrier_dsb() {
+    dsb(SY);
+}
+
+/// Sleeps until an interrupt is pending, masked or not.
+#[inline]
+pub fn wait_for_interrupt() {
+    dsb(SY);
+    aarch64_cpu::asm::wfi();
+}
+
+/// What the boot loader left in memory: a device tree, the bundle. Read-only for ever.
+///
+/// # Errors
+///
+/// When the range cannot be mapped: it overlaps the hypervisor's own image, say.
+pub fn boot_data(from: u64, bytes: u64) -> Result<&'static [u8], mmu::MapRefused> {
+    mmu::map(from, bytes, mmu::Rights::Read)?;
+    // SAFETY: mapped read-only just now, and a range is only ever mapped with one kind of
+    // rights: nothing of the hypervisor writes it. Guests get host RAM from which such ranges
+    // are taken out.
+    Ok(unsafe { slice::from_raw_parts(from as *const u8, bytes as usize) })
+}
+
+/// The first eight bytes of the host's device tree: its magic and its size.
+///
+/// # Errors
+///
+/// When the page cannot be mapped.
+pub fn host_tree_header(at: u64) -> Result<[u8; 8], mmu::MapRefused> {
+    let bytes = boot_data(at, 8)?;
+    let mut header = [0; 8];
+    header.copy_from_slice(bytes);
+    Ok(header)
+}
+
+/// The affinity of this core, as CPU nodes' `reg` has it.
+pub fn own_affinity() -> u64 {
+    registers::mrs!("mpidr_el1") & 0xff_00ff_ffff
+}
+
+/// Whether EL1 can be AArch32 (ID_AA64PFR0_EL1.EL1).
+pub fn has_aarch32() -> bool {
+    registers::mrs!("id_aa64pfr0_el1") >> 4 & 0xf == 2
+}

@@ -1,0 +1,556 @@
+//! PL011 UART.
+//!
+//! Manual: ARM PrimeCell UART (PL011), DDI 0183G.
+//! Device tree: `arm,pl011`.
+//!
+//! Output lines: 0 UARTINTR (combined), 1 UARTMSINTR, 2 UARTRXINTR, 3 UARTTXINTR,
+//! 4 UARTRTINTR, 5 UARTEINTR; 6 nUARTRTS, 7 nUARTDTR, 8 nUARTOut1, 9 nUARTOut2.
+//! Input lines: 0 nUARTCTS, 1 nUARTDSR, 2 nUARTDCD, 3 nUARTRI.
+//! Of the modem lines, inputs and outputs, high means asserted, whatever the pin's polarity.
+//!
+//! A UART whose guest expects its boot loader to have set it up (an early console, an image
+//! entered without its firmware) needs [`Config::left_running`]: as after reset, the
+//! transmitter is off, and what is written waits in the FIFO.
+//!
+//! Deviations:
+//! - [`Pacing::AtOnce`], the default: a character leaves as it is written, and each one that
+//!   leaves may raise UARTTXINTR, also where a slow line's FIFO would not have risen above the
+//!   trigger level before. A baud rate that was never set counts as 115,200 there.
+//! - Characters arrive when the board gives them, not at the baud rate.
+//! - A break is received, and sent in loopback; on the wire it shows as nothing.
+//! - IrDA: UARTILPR, SIREN and SIRLP are storage. DMA: UARTDMACR is storage, no requests.
+//! - The receive timeout's 32 bit periods begin with the last character's arrival.
+//! - Test registers (0x80 to 0x8C) read as 0. IFLS's reserved levels count as 7/8.
+
+mod line;
+mod receiver;
+mod registers;
+mod ring;
+mod transmitter;
+
+use crate::access::{Access, Refusal};
+use crate::emul::primecell::Identity;
+use crate::emul::state::{Reader, Writer};
+use crate::emul::{Cx, Device, Line, Lines, Reset, SerialPort, apb};
+use crate::units::Instant;
+use line::LineControl;
+use receiver::Receiver;
+pub use receiver::{Condition, Received};
+use registers::{Register, cr, fr, int, lcr_h};
+use transmitter::Transmitter;
+
+/// When a character leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// As soon as it is written, if the transmitter is on.
+    AtOnce,
+    /// At the programmed baud rate.
+    Baud,
+}
+
+/// UARTPeriphID2's revision field (3.3.15), which the FIFOs' depth goes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revision {
+    /// r1p0: revision 0, FIFOs of 16.
+    R1p0,
+    /// r1p1: revision 1, FIFOs of 16. The boards that QEMU models have it.
+    R1p1,
+    /// r1p3 and r1p4: revision 2, FIFOs of 16.
+    R1p4,
+    /// r1p5: revision 3, FIFOs of 32.
+    R1p5,
+}
+
+impl Revision {
+    const fn number(self) -> u8 {
+        match self {
+            Self::R1p0 => 0,
+            Self::R1p1 => 1,
+            Self::R1p4 => 2,
+            Self::R1p5 => 3,
+        }
+    }
+
+    const fn fifo_depth(self) -> usize {
+        match self {
+            Self::R1p0 | Self::R1p1 | Self::R1p4 => 16,
+            Self::R1p5 => 32,
+        }
+    }
+}
+
+/// How a UART is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// UARTCLK in hertz.
+    pub uartclk: u64,
+    /// When a character leaves.
+    pub pacing: Pacing,
+    /// The part's revision.
+    pub revision: Revision,
+    /// Whether the board's boot loader, which the guest does not bring along, left the UART
+    /// on: 115,200 baud, 8N1, FIFOs and both directions enabled.
+    pub left_running: bool,
+}
+
+impl Config {
+    /// A UART as after reset, of revision r1p1, that transmits at once.
+    #[must_use]
+    pub const fn new(uartclk: u64) -> Self {
+        Self {
+            uartclk,
+            pacing: Pacing::AtOnce,
+            revision: Revision::R1p1,
+            left_running: false,
+        }
+    }
+}
+
+/// A PL011.
+pub struct Pl011 {
+    config: Config,
+    /// UARTILPR, UARTIBRD, UARTFBRD: storage, the latter two until UARTLCR_H latches them.
+    ilpr: u8,
+    ibrd: u16,
+    fbrd: u8,
+    /// What UARTLCR_H and, with it, the divisor were last set to.
+    line: LineControl,
+    cr: u16,
+    ifls: u8,
+    imsc: u16,
+    ris: u16,
+    dmacr: u8,
+    /// Modem inputs at the pins, in UARTFR's bits.
+    pins: u16,
+    /// Modem inputs as they were last compared.
+    modem: u16,
+    transmitter: Transmitter,
+    receiver: Receiver,
+    /// The time of the last call that brought one.
+    now: Instant,
+}
+
+impl Pl011 {
+    /// A UART as after a cold reset.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut uart = Self {
+            config,
+            ilpr: 0,
+            ibrd: 0,
+            fbrd: 0,
+            line: LineControl::default(),
+            cr: cr::RXE | cr::TXE,
+            ifls: 0x12,
+            imsc: 0,
+            ris: 0,
+            dmacr: 0,
+            pins: 0,
+            modem: 0,
+            transmitter: Transmitter::default(),
+            receiver: Receiver::default(),
+            now: Instant::ZERO,
+        };
+        if config.left_running {
+            let divisor = line::divisor_for(config.uartclk, line::USUAL_BAUD);
+            uart.ibrd = (divisor >> 6) as u16;
+            uart.fbrd = (divisor & 0x3f) as u8;
+            uart.line = LineControl {
+                lcr_h: lcr_h::WLEN_8 | lcr_h::FEN,
+                divisor,
+            };
+            uart.cr |= cr::UARTEN;
+        }
+        uart
+    }
+
+    /// A character arrives with what its line did to it (parity, framing, break).
+    pub fn receive_with(&mut self, cx: &mut Cx<'_>, received: Received) {
+        self.advance(cx);
+        // In loopback the receiver hears the transmitter, not the pin (3.3.8).
+        if self.cr & cr::LBE == 0 {
+            self.arrive(received);
+            self.settle();
+        }
+    }
+
+    /// How many characters the FIFOs hold: one each while they are disabled.
+    const fn depth(&self) -> usize {
+        if self.line.lcr_h & lcr_h::FEN != 0 {
+            self.config.revision.fifo_depth()
+        } else {
+            1
+        }
+    }
+
+    /// The level at which UARTRXINTR rises, from below.
+    const fn receive_trigger(&self) -> usize {
+        match self.depth() {
+            1 => 1,
+            depth => registers::trigger(self.ifls >> 3, depth),
+        }
+    }
+
+    /// The level at which UARTTXINTR rises, from above.
+    const fn transmit_trigger(&self) -> usize {
+        match self.depth() {
+            1 => 0,
+            depth => registers::trigger(self.ifls, depth),
+        }
+    }
+
+    const fn is_on(&self, direction: u16) -> bool {
+        self.cr & (cr::UARTEN | direction) == cr::UARTEN | direction
+    }
+
+    /// nUARTRTS: by hand, or while the receive FIFO is below its trigger level (2.6).
+    const fn requests_to_send(&self) -> bool {
+        if self.cr & cr::RTSEN != 0 {
+            self.receiver.level() < self.receive_trigger()
+        } else {
+            self.cr & cr::RTS != 0
+        }
+    }
+
+    /// The modem inputs: the pins, or in loopback the outputs (3.3.8), in UARTFR's bits.
+    const fn modem_inputs(&self) -> u16 {
+        if self.cr & cr::LBE == 0 {
+            return self.pins;
+        }
+        let mut inputs = 0;
+        if self.requests_to_send() {
+            inputs |= fr::CTS;
+        }
+        if self.cr & cr::DTR != 0 {
+            inputs |= fr::DSR;
+        }
+        if self.cr & cr::OUT1 != 0 {
+            inputs |= fr::DCD;
+        }
+        if self.cr & cr::OUT2 != 0 {
+            inputs |= fr::RI;
+        }
+        inputs
+    }
+
+    /// Whether the transmitter may begin with a character.
+    const fn may_send(&self) -> bool {
+        self.is_on(cr::TXE) && (self.cr & cr::CTSEN == 0 || self.modem & fr::CTS != 0)
+    }
+
+    /// Brings the interrupts' level comparators and the modem's edge detectors up to date.
+    fn settle(&mut self) {
+        let (rx_trigger, tx_trigger) = (self.receive_trigger(), self.transmit_trigger());
+        self.receiver.compare(rx_trigger, &mut self.ris);
+        self.transmitter.compare(tx_trigger, &mut self.ris);
+        let inputs = self.modem_inputs();
+        self.ris |= registers::modem_interrupts(inputs ^ self.modem);
+        self.modem = inputs;
+    }
+
+    fn arrive(&mut self, received: Received) {
+        if self.is_on(cr::RXE) {
+            let timeout = self
+                .line
+                .receive_timeout(self.config.uartclk, self.config.pacing);
+            let until = timeout.map(|ns| self.now.saturating_add(ns));
+            let word = self.line.character(received.byte);
+            self.receiver.arrive(
+                Received {
+                    byte: word,
+                    ..received
+                },
+                self.depth(),
+                until,
+                &mut self.ris,
+            );
+        }
+    }
+
+    /// Lets go what may go by now. At most what FIFO and shift register hold.
+    fn send(&mut self) {
+        let mut at_once = false;
+        while let Some(byte) = self.next_sent() {
+            let byte = self.line.character(byte);
+            self.transmitter.put_on_wire(byte);
+            if self.cr & cr::LBE != 0 {
+                self.arrive(Received::from(byte));
+            }
+            at_once |= self.config.pacing == Pacing::AtOnce;
+            self.settle();
+        }
+        self.settle();
+        if at_once {
+            self.transmitter.drained_at_once(&mut self.ris);
+        }
+    }
+
+    fn next_sent(&mut self) -> Option<u8> {
+        let may_send = self.may_send();
+        match self.config.pacing {
+            Pacing::AtOnce if may_send && self.transmitter.wire_has_room() => {
+                self.transmitter.take()
+            }
+            Pacing::AtOnce => None,
+            Pacing::Baud => {
+                let character = self.line.character_ns(self.config.uartclk);
+                self.transmitter
+                    .shift_until(self.now, character.filter(|_| may_send))
+            }
+        }
+    }
+
+    fn read_register(&mut self, offset: u64) -> u32 {
+        match Register::at(offset) {
+            Register::Uartdr => {
+                let word = self.receiver.take(&mut self.ris);
+                self.settle();
+                word.into()
+            }
+            Register::Uartrsr => self.receiver.status().into(),
+            Register::Uartfr => self.flags().into(),
+            Register::Uartilpr => self.ilpr.into(),
+            Register::Uartibrd => self.ibrd.into(),
+            Register::Uartfbrd => self.fbrd.into(),
+            Register::Uartlcr_h => self.line.lcr_h.into(),
+            Register::Uartcr => self.cr.into(),
+            Register::Uartifls => self.ifls.into(),
+            Register::Uartimsc => self.imsc.into(),
+            Register::Uartris => self.ris.into(),
+            Register::Uartmis => (self.ris & self.imsc).into(),
+            Register::Uartdmacr => self.dmacr.into(),
+            Register::Identity(n) => Identity::arm(0x011, self.config.revision.number(), 0).read(n),
+            Register::Uarticr | Register::Reserved => 0,
+        }
+    }
+
+    fn write_register(&mut self, offset: u64, value: u32) {
+        match Register::at(offset) {
+            Register::Uartdr => {
+                let depth = self.depth();
+                self.transmitter.write(value as u8, depth);
+            }
+            Register::Uartrsr => self.receiver.clear_errors(),
+            Register::Uartilpr => self.ilpr = value as u8,
+            Register::Uartibrd => self.ibrd = value as u16,
+            Register::Uartfbrd => self.fbrd = value as u8 & 0x3f,
+            Register::Uartlcr_h => self.set_line_control(value as u8),
+            Register::Uartcr => self.cr = value as u16 & cr::DEFINED,
+            Register::Uartifls => self.ifls = value as u8 & 0x3f,
+            Register::Uartimsc => self.imsc = value as u16 & int::ALL,
+            Register::Uarticr => self.ris &= !(value as u16),
+            Register::Uartdmacr => self.dmacr = value as u8 & 7,
+            Register::Uartfr
+            | Register::Uartris
+            | Register::Uartmis
+            | Register::Identity(_)
+            | Register::Reserved => {}
+        }
+        self.settle();
+        self.send();
+    }
+
+    /// UARTLCR_H, UARTIBRD and UARTFBRD are one register of 30 bits, which a write to the
+    /// first strobes (3.3.7).
+    fn set_line_control(&mut self, value: u8) {
+        let (before, divisor) = (
+            self.line.lcr_h,
+            u32::from(self.ibrd) << 6 | u32::from(self.fbrd),
+        );
+        self.line = LineControl {
+            lcr_h: value,
+            divisor,
+        };
+        // Disabling the FIFOs flushes them (3.3.8).
+        if before & !value & lcr_h::FEN != 0 {
+            self.transmitter.flush();
+            self.receiver.flush(&mut self.ris);
+        }
+        if value & !before & lcr_h::BRK != 0 && self.cr & cr::LBE != 0 {
+            self.arrive(Received {
+                byte: 0,
+                condition: Condition::Break,
+            });
+        }
+    }
+
+    /// UARTFR.
+    const fn flags(&self) -> u16 {
+        let depth = self.depth();
+        let mut flags = self.modem;
+        if self.transmitter.level() == 0 {
+            flags |= fr::TXFE;
+        }
+        if self.receiver.level() >= depth {
+            flags |= fr::RXFF;
+        }
+        if self.transmitter.level() >= depth {
+            flags |= fr::TXFF;
+        }
+        if self.receiver.level() == 0 {
+            flags |= fr::RXFE;
+        }
+        if self.transmitter.is_busy() {
+            flags |= fr::BUSY;
+        }
+        flags
+    }
+}
+
+impl Device for Pl011 {
+    fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        self.advance(cx);
+        apb::read(access, |offset| self.read_register(offset))
+    }
+
+    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        self.advance(cx);
+        apb::write(access, value, |offset, value| {
+            self.write_register(offset, value);
+        })
+    }
+
+    fn input(&mut self, cx: &mut Cx<'_>, line: Line, level: bool) {
+        self.advance(cx);
+        let pin = match line.0 {
+            0 => fr::CTS,
+            1 => fr::DSR,
+            2 => fr::DCD,
+            3 => fr::RI,
+            _ => 0,
+        };
+        self.pins = if level {
+            self.pins | pin
+        } else {
+            self.pins & !pin
+        };
+        self.settle();
+        self.send();
+    }
+
+    fn advance(&mut self, cx: &mut Cx<'_>) {
+        self.now = cx.now;
+        self.receiver.expire(cx.now, &mut self.ris);
+        self.send();
+    }
+
+    fn lines(&self) -> Lines {
+        let mis = self.ris & self.imsc;
+        Lines::default()
+            .with(0, mis != 0)
+            .with(1, mis & int::MODEM != 0)
+            .with(2, mis & int::RX != 0)
+            .with(3, mis & int::TX != 0)
+            .with(4, mis & int::RT != 0)
+            .with(5, mis & int::ERROR != 0)
+            .with(6, self.requests_to_send())
+            .with(7, self.cr & cr::DTR != 0)
+            .with(8, self.cr & cr::OUT1 != 0)
+            .with(9, self.cr & cr::OUT2 != 0)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.receiver
+            .deadline()
+            .into_iter()
+            .chain(self.transmitter.deadline())
+            .min()
+    }
+
+    /// The pins are other parts' and keep their levels.
+    fn reset(&mut self, _: Reset) {
+        *self = Self {
+            pins: self.pins,
+            modem: self.pins,
+            ..Self::new(self.config)
+        };
+    }
+
+    fn save(&self, out: &mut Writer) {
+        out.u8(self.ilpr);
+        out.u16(self.ibrd);
+        out.u8(self.fbrd);
+        out.u8(self.line.lcr_h);
+        out.u32(self.line.divisor);
+        out.u16(self.cr);
+        out.u8(self.ifls);
+        out.u16(self.imsc);
+        out.u16(self.ris);
+        out.u8(self.dmacr);
+        out.u16(self.pins);
+        out.u16(self.modem);
+        out.u64(self.now.0);
+        self.transmitter.save(out);
+        self.receiver.save(out);
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {
+        let config = self.config;
+        *self = Self::new(config);
+        let loaded = Self {
+            config,
+            ilpr: from.u8()?,
+            ibrd: from.u16()?,
+            fbrd: from.u8()?,
+            line: LineControl {
+                lcr_h: from.u8()?,
+                divisor: from.u32()?,
+            },
+            cr: from.u16()?,
+            ifls: from.u8()?,
+            imsc: from.u16()?,
+            ris: from.u16()?,
+            dmacr: from.u8()?,
+            pins: from.u16()?,
+            modem: from.u16()?,
+            now: Instant(from.u64()?),
+            transmitter: Transmitter::load(from)?,
+            receiver: Receiver::load(from)?,
+        };
+        let sound = loaded.fbrd < 64
+            && loaded.line.divisor < 1 << 22
+            && loaded.cr & !cr::DEFINED == 0
+            && loaded.ifls < 64
+            && (loaded.imsc | loaded.ris) & !int::ALL == 0
+            && loaded.dmacr < 8
+            && (loaded.pins | loaded.modem) & !fr::MODEM == 0
+            && loaded.transmitter.level() <= loaded.depth()
+            && loaded.receiver.level() <= loaded.depth();
+        if !sound {
+            return Err(Refusal::BadState);
+        }
+        *self = loaded;
+        Ok(())
+    }
+
+    fn serial(&mut self) -> Option<&mut dyn SerialPort> {
+        Some(self)
+    }
+}
+
+impl SerialPort for Pl011 {
+    fn transmitted(&mut self) -> Option<u8> {
+        let byte = self.transmitter.take_from_wire()?;
+        // What waited for room at once goes on; at a baud rate `deadline` now says so.
+        if self.config.pacing == Pacing::AtOnce {
+            self.send();
+        }
+        Some(byte)
+    }
+
+    /// None while the receiver is off or listens to the transmitter: a byte would be lost.
+    fn room(&self) -> usize {
+        if self.is_on(cr::RXE) && self.cr & cr::LBE == 0 {
+            self.depth().saturating_sub(self.receiver.level())
+        } else {
+            0
+        }
+    }
+
+    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8) {
+        self.receive_with(cx, Received::from(byte));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The transmit side: FIFO, shift register, and the wire that the board drains
+//! (DDI 0183G, 2.4, 2.8.3).
+
+use super::registers::int;
+use super::ring::Ring;
+use crate::access::Refusal;
+use crate::emul::state::{Reader, Writer};
+use crate::units::Instant;
+
+/// Characters that have left and wait for the board. A full wire holds the transmitter up,
+/// so that UARTFR tells, and nothing is lost.
+const WIRE: usize = 256;
+
+/// A character in the shift register.
+#[derive(Clone, Copy, Debug)]
+struct Shifting {
+    byte: u8,
+    /// When its last stop bit ends.
+    ends: Instant,
+    /// Whether that is over, and a full wire holds it up.
+    held: bool,
+}
+
+pub(super) struct Transmitter {
+    fifo: Ring<32>,
+    shifting: Option<Shifting>,
+    wire: Ring<WIRE>,
+    /// Whether the FIFO was at or below its trigger level when last compared.
+    low: bool,
+}
+
+impl Default for Transmitter {
+    /// An empty FIFO is below every level: that is no transition yet.
+    fn default() -> Self {
+        Self {
+            fifo: Ring::default(),
+            shifting: None,
+            wire: Ring::default(),
+            low: true,
+        }
+    }
+}
+
+impl Transmitter {
+    pub(super) const fn level(&self) -> usize {
+        self.fifo.len()
+    }
+
+    pub(super) const fn is_busy(&self) -> bool {
+        self.fifo.len() > 0 || self.shifting.is_some()
+    }
+
+    /// A write to UARTDR; a FIFO that holds `depth` already loses it, as the hardware's does.
+    pub(super) fn write(&mut self, byte: u8, depth: usize) {
+        if self.fifo.len() < depth {
+            self.fifo.push(byte.into());
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        self.fifo.clear();
+    }
+
+    pub(super) fn take(&mut self) -> Option<u8> {
+        self.fifo.pop().map(|word| word as u8)
+    }
+
+    pub(super) const fn wire_has_room(&self) -> bool {
+        self.wire.len() < WIRE
+    }
+
+    pub(super) fn put_on_wire(&mut self, byte: u8) {
+        self.wire.push(byte.into());
+    }
+
+    pub(super) fn take_from_wire(&mut self) -> Option<u8> {
+        self.wire.pop().map(|word| word as u8)
+    }
+
+    /// Shifts on, until `now`: gives the character whose time is over, if there is one, and
+    /// loads the next, if one may start (`character` is how long it will take).
+    ///
+    /// Called until there is none, at every access: so a character that ends between two
+    /// calls is followed by the next without a gap, unless a full wire held it up.
+    pub(super) fn shift_until(&mut self, now: Instant, character: Option<u64>) -> Option<u8> {
+        let mut start = now;
+        let has_room = self.wire_has_room();
+        let done = match &mut self.shifting {
+            Some(shifting) if shifting.ends > now => return None,
+            Some(shifting) if !has_room => {
+                shifting.held = true;
+                return None;
+            }
+            Some(shifting) => {
+                if !shifting.held {
+                    start = shifting.ends;
+                }
+                Some(shifting.byte)
+            }
+            None => None,
+        };
+        self.shifting = character.and_then(|ns| {
+            let byte = self.take()?;
+            Some(Shifting {
+                byte,
+                ends: start.saturating_add(ns),
+                held: false,
+            })
+        });
+        done
+    }
+
+    /// UARTTXINTR rises when the FIFO falls to its trigger level, by the transition only, and
+    /// falls above it (2.8.3).
+    pub(super) const fn compare(&mut self, trigger: usize, ris: &mut u16) {
+        let low = self.fifo.len() <= trigger;
+        if !low {
+            *ris &= !int::TX;
+        } else if !self.low {
+            *ris |= int::TX;
+        }
+        self.low = low;
+    }
+
+    /// Characters left at once. Where the line takes its time, a FIFO filled by a writer
+    /// drains through its trigger level; here it never fills, and the writer is told all the
+    /// same.
+    pub(super) const fn drained_at_once(&self, ris: &mut u16) {
+        if self.low {
+            *ris |= int::TX;
+        }
+    }
+
+    /// When the next character leaves. A full wire must be drained first; the character that
+    /// waited is then overdue.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.shifting
+            .filter(|_| self.wire_has_room())
+            .map(|shifting| shifting.ends)
+    }
+
+    pub(super) fn save(&self, out: &mut Writer) {
+        self.fifo.save(out);
+        out.bool(self.shifting.is_some());
+        out.u8(self.shifting.map_or(0, |shifting| shifting.byte));
+        out.u64(self.shifting.map_or(0, |shifting| shifting.ends.0));
+        out.bool(self.shifting.is_some_and(|shifting| shifting.held));
+        self.wire.save(out);
+        out.bool(self.low);
+    }
+
+    pub(super) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
+        let fifo = Ring::load(from)?;
+        let is_shifting = from.bool()?;
+        let shifting = Shifting {
+            byte: from.u8()?,
+            ends: Instant(from.u64()?),
+            held: from.bool()?,
+        };
+        Ok(Self {
+            fifo,
+            shifting: is_shifting.then_some(shifting),
+            wire: Ring::load(from)?,
+            low: from.bool()?,
+        })
+    }
+}

@@ -1,0 +1,426 @@
+//! From a bare machine to the VMs of its bundle.
+
+use crate::arch::core_area::{self, CORES_MAX};
+use crate::arch::guest::{self, Guest, Image, Place};
+use crate::arch::guest_memory::{GuestMemory, HostRam};
+use crate::arch::hardware::Hardware;
+use crate::arch::psci::{self, Conduit};
+use crate::arch::stage2_tables::Stage2Tables;
+use crate::arch::uart::Uart;
+use crate::arch::{self, arena, boot, console, counter, gic, mmu};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::Range;
+use reliquary::board::devicetree::Tree;
+use reliquary::board::devicetree::interrupts::Interrupt;
+use reliquary::board::plan::WindowKind;
+use reliquary::board::{MapError, Plan};
+use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
+use reliquary::units::{HostPa, Ipa};
+use reliquary::vm::el2_controls::El2Controls;
+use reliquary::vm::stage2::Stage2;
+use reliquary::vm::{Vcpu, Vm};
+use spin::Once;
+
+/// What the running machine needs to know of itself.
+struct Machine {
+    conduit: Option<Conduit>,
+    /// Affinity of each core, by its number here; core 0 is the one that booted.
+    mpidr: Vec<u64>,
+}
+
+static MACHINE: Once<Machine> = Once::new();
+/// The core of each VM.
+static CORE_OF_VM: Once<Vec<usize>> = Once::new();
+
+/// The affinity of a core, as MPIDR_EL1 has it.
+pub fn mpidr_of(core: usize) -> u64 {
+    MACHINE
+        .get()
+        .and_then(|machine| machine.mpidr.get(core).copied())
+        .unwrap_or(0)
+}
+
+/// Tells the core of a VM to look at its inbox.
+pub fn wake_vm(vm: usize) {
+    if let Some(core) = CORE_OF_VM.get().and_then(|cores| cores.get(vm)) {
+        gic::wake(*core, mpidr_of(*core));
+    }
+}
+
+/// The end: nothing is left to run, so the host is switched off.
+pub fn all_done() -> ! {
+    if let Some(conduit) = MACHINE.get().and_then(|machine| machine.conduit) {
+        psci::system_off(conduit);
+    }
+    loop {
+        arch::wait_for_interrupt();
+    }
+}
+
+/// Reads the host's tree and the bundle, builds every VM, starts the other cores.
+///
+/// Returns the area of core 0, which then serves its own VM.
+pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String> {
+    let arena_start = arena::open();
+    let host = read_host_tree(host_tree);
+    let bundle = open_bundle(arena_start);
+    let tree = match &host {
+        Ok(bytes) => Tree::read(bytes).map_err(|why| why.to_string()),
+        Err(why) => Err(why.clone()),
+    };
+    open_console(tree.as_ref().ok(), bundle.as_ref().ok());
+    let tree = tree.map_err(|why| format!("the host's device tree at {host_tree:#x}: {why}"))?;
+    let machine = MACHINE.call_once(|| describe(&tree));
+    let bundle = bundle?;
+    let vms = &bundle.manifest().vms;
+    CORE_OF_VM.call_once(|| vms.iter().map(core_of).collect());
+
+    log::info!(
+        "Reliquary {} at {:#x}, {} cores, system {}",
+        env!("CARGO_PKG_VERSION"),
+        boot::image_base(),
+        machine.mpidr.len(),
+        bundle.manifest().system
+    );
+    gic::open(find_gic(&tree)?).map_err(|why| format!("the host's GIC: {why:?}"))?;
+    listen(&tree);
+
+    let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
+    let mut guests: Vec<Option<Box<Guest>>> = (0..CORES_MAX).map(|_| None).collect();
+    for (number, spec) in vms.iter().enumerate() {
+        let core = core_of(spec);
+        match build_guest(number, spec, &bundle, tree.blob(), &mut ram) {
+            Ok(_) if core >= machine.mpidr.len() => {
+                log::error!("vm.{}: the host has no core {core}", spec.name);
+            }
+            Ok(guest) => match guests.get_mut(core) {
+                Some(place @ None) => {
+                    guest::will_run();
+                    *place = Some(guest);
+                }
+                _ => log::error!("vm.{}: core {core} has a VM already", spec.name),
+            },
+            Err(why) => log::error!("vm.{}: not started: {why}", spec.name),
+        }
+    }
+    if guests.iter().all(Option::is_none) {
+        return Err("no VM can be started".to_string());
+    }
+    let mut guests = guests.into_iter();
+    let area = core_area::prepare_own(guests.next().flatten());
+    log::info!(
+        "{} KiB of the hypervisor's arena in use",
+        arena::seal(arena_start) / 1024
+    );
+    for (core, (mpidr, guest)) in machine
+        .mpidr
+        .iter()
+        .zip(core::iter::once(None).chain(guests))
+        .enumerate()
+        .skip(1)
+    {
+        start_core(machine, core, *mpidr, guest);
+    }
+    Ok(area)
+}
+
+fn start_core(machine: &Machine, core: usize, mpidr: u64, guest: Option<Box<Guest>>) {
+    let had_guest = guest.is_some();
+    let context = core_area::prepare_other(core, guest);
+    let answer = match machine.conduit {
+        Some(conduit) => psci::cpu_on(conduit, mpidr, boot::secondary_entry(), context)
+            .map_err(|error| format!("PSCI CPU_ON answers {error}")),
+        None => Err("the host's tree has no PSCI node".to_string()),
+    };
+    if let Err(why) = answer {
+        log::error!("core {core} (MPIDR {mpidr:#x}) does not start: {why}");
+        if had_guest {
+            guest::will_not_run();
+        }
+    }
+}
+
+fn read_host_tree(at: u64) -> Result<&'static [u8], String> {
+    if at == 0 || !at.is_multiple_of(8) {
+        return Err(format!("no device tree: X0 was {at:#x} at entry"));
+    }
+    // The size is at byte 4 of the header; the protocol allows at most 2 MiB.
+    let header = arch::host_tree_header(at).map_err(|why| format!("{why:?}"))?;
+    let [m0, m1, m2, m3, s0, s1, s2, s3] = header;
+    if u32::from_be_bytes([m0, m1, m2, m3]) != 0xd00d_feed {
+        return Err("no flattened device tree is there (bad magic)".to_string());
+    }
+    let size = u64::from(u32::from_be_bytes([s0, s1, s2, s3]));
+    if size > 2 << 20 {
+        return Err(format!(
+            "it claims {size} bytes; the boot protocol allows 2 MiB"
+        ));
+    }
+    arch::boot_data(at, size).map_err(|why| format!("{why:?}"))
+}
+
+fn open_bundle(arena_start: u64) -> Result<Bundle<'static>, String> {
+    let at = mmu::image_end();
+    let pack = "pack it with `cargo reliquary build`";
+    if arena_start <= at {
+        return Err(format!("this image has no bundle; {pack}"));
+    }
+    let bytes = arch::boot_data(at, arena_start - at).map_err(|why| format!("{why:?}"))?;
+    Bundle::open(bytes).map_err(|why| format!("the bundle: {why}"))
+}
+
+/// The UART that the host's tree names; if there is no tree, the one that the bundle does.
+fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) {
+    let base = tree
+        .and_then(|tree| {
+            let node = tree.stdout().map(|(node, _)| node);
+            node.filter(|node| node.is_compatible("arm,pl011"))
+                .or_else(|| tree.compatible(&["arm,pl011"]))?
+                .reg()
+                .ok()?
+                .first()?
+                .cpu
+        })
+        .or_else(|| bundle.and_then(|bundle| bundle.manifest().early_console));
+    if let Some(uart) = base.and_then(|base| Uart::open(HostPa(base)).ok()) {
+        console::open(uart);
+    }
+}
+
+/// Input from the console, by the interrupt that the tree gives its UART.
+fn listen(tree: &Tree<'_>) {
+    let node = tree
+        .stdout()
+        .map(|(node, _)| node)
+        .or_else(|| tree.compatible(&["arm,pl011"]));
+    let intid = node.and_then(|node| gic_intid(node.interrupts().ok()?.first()?));
+    match intid {
+        Some(intid) => console::listen(intid, mpidr_of(0)),
+        None => log::warn!("the host's UART has no interrupt in its tree: no input"),
+    }
+}
+
+/// The INTID of a GIC's specifier: type (0 SPI, 1 PPI), number, flags.
+fn gic_intid(interrupt: &Interrupt<'_, '_>) -> Option<u32> {
+    match interrupt.specifier {
+        [0, number, ..] => number.checked_add(32),
+        [1, number, ..] => number.checked_add(16),
+        _ => None,
+    }
+}
+
+/// The core of a VM's one vCPU.
+fn core_of(spec: &VmSpec) -> usize {
+    spec.cores.first().copied().map_or(0, usize::from)
+}
+
+fn describe(tree: &Tree<'_>) -> Machine {
+    let psci = tree.compatible(&["arm,psci-1.0", "arm,psci-0.2", "arm,psci"]);
+    let conduit = psci.and_then(|node| match node.str("method") {
+        Ok(Some("smc")) => Some(Conduit::Smc),
+        Ok(Some("hvc")) => Some(Conduit::Hvc),
+        _ => None,
+    });
+    let own = arch::own_affinity();
+    let mut mpidr = Vec::from([own]);
+    for cpu in tree
+        .nodes()
+        .filter(|node| node.str("device_type").ok().flatten() == Some("cpu") && node.is_enabled())
+    {
+        let affinity = cpu.reg().ok().and_then(|reg| Some(reg.first()?.bus as u64));
+        mpidr.extend(affinity.filter(|affinity| *affinity != own));
+    }
+    mpidr.truncate(CORES_MAX);
+    Machine { conduit, mpidr }
+}
+
+fn find_gic(tree: &Tree<'_>) -> Result<gic::Found, String> {
+    let reg = |node: reliquary::board::devicetree::Node<'_, '_>, index: usize| {
+        let regs = node.reg().map_err(|why| why.to_string())?;
+        let reg = regs
+            .get(index)
+            .ok_or_else(|| format!("{}: reg is too short", node.path()))?;
+        let base = reg
+            .cpu
+            .ok_or_else(|| format!("{}: not on the CPUs' bus", node.path()))?;
+        Ok::<_, String>((HostPa(base), reg.bytes))
+    };
+    if let Some(node) = tree.compatible(&["arm,gic-v3"]) {
+        let (redistributors, redistributors_size) = reg(node, 1)?;
+        Ok(gic::Found::V3 {
+            distributor: reg(node, 0)?.0,
+            redistributors,
+            redistributors_size,
+        })
+    } else if let Some(node) =
+        tree.compatible(&["arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic"])
+    {
+        Ok(gic::Found::V2 {
+            distributor: reg(node, 0)?.0,
+            cpu_interface: reg(node, 1)?.0,
+        })
+    } else {
+        Err("the host's tree has neither a GICv2 nor a GICv3".to_string())
+    }
+}
+
+fn memory_of(tree: &Tree<'_>) -> Result<Vec<Range<u64>>, String> {
+    let mut ranges = Vec::new();
+    for node in tree.nodes().filter(|node| {
+        node.str("device_type").ok().flatten() == Some("memory") && node.is_enabled()
+    }) {
+        for reg in node.reg().map_err(|why| why.to_string())? {
+            if let Some(start) = reg.cpu {
+                ranges.push(start..start.saturating_add(reg.bytes));
+            }
+        }
+    }
+    if ranges.is_empty() {
+        Err("the host's tree has no memory".to_string())
+    } else {
+        Ok(ranges)
+    }
+}
+
+/// What of the host's RAM is not free: this image and its arena, the tree, reservations.
+fn taken(tree: &Tree<'_>, _arena: u64) -> Vec<Range<u64>> {
+    let image = boot::image_base();
+    let blob = tree.blob();
+    let tree_at = blob.as_ptr() as u64;
+    let mut taken = Vec::from([
+        image..image + boot::claimed_size(),
+        tree_at..tree_at + blob.len() as u64,
+    ]);
+    taken.extend(
+        tree.reservations()
+            .map(|(at, size)| at..at.saturating_add(size)),
+    );
+    if let Some(reserved) = tree.node("/reserved-memory") {
+        for node in reserved.children() {
+            for reg in node.reg().into_iter().flatten() {
+                taken.extend(reg.cpu.map(|at| at..at.saturating_add(reg.bytes)));
+            }
+        }
+    }
+    taken
+}
+
+fn build_guest(
+    number: usize,
+    spec: &VmSpec,
+    bundle: &Bundle<'static>,
+    host: &[u8],
+    ram: &mut HostRam,
+) -> Result<Box<Guest>, String> {
+    let damaged = |why: BundleError| why.to_string();
+    let map = bundle.item_bytes(spec.map).map_err(damaged)?;
+    let mut plan = Plan::read(map).map_err(|why| all_errors(&why))?;
+    plan.bind_host(host).map_err(|why| all_errors(&why))?;
+    let a32 = matches!(spec.entry, Entry::A32 { .. });
+    if a32 && !arch::has_aarch32() {
+        return Err("its board is a 32-bit one, and this host has no AArch32 at EL1".to_string());
+    }
+
+    let images = spec
+        .loads
+        .iter()
+        .map(|load| {
+            let bytes = bundle.item_bytes(load.item).map_err(damaged)?;
+            let to = place_of(&plan, Ipa(load.at))
+                .ok_or_else(|| format!("nothing of its board holds an image at {:#x}", load.at))?;
+            Ok(Image { to, bytes })
+        })
+        .collect::<Result<Vec<_>, String>>()?;
+    let memory = GuestMemory::new(&plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
+    let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
+    for window in &plan.windows {
+        if let WindowKind::PassThrough {
+            host: Some(at),
+            tap: true,
+            ..
+        } = window.kind
+        {
+            mmu::map(at.0, window.bytes, mmu::Rights::Device)
+                .map_err(|why| format!("{}: {why:?}", window.node))?;
+        }
+    }
+    let forwarded = plan
+        .host_interrupts
+        .iter()
+        .filter_map(|interrupt| {
+            let intid = interrupt.intid?;
+            gic::set_edge(intid, interrupt.edge);
+            Some((intid, false))
+        })
+        .collect();
+    let vm = Vm::new(&spec.name, &plan, counter::hz()).map_err(|why| why.to_string())?;
+    // VMID 0 is no VM's.
+    let vttbr = stage2.root().0 | (number as u64 + 1) << 48;
+    let mut guest = Box::new(Guest::new(
+        vm,
+        Hardware { memory },
+        stage2,
+        number,
+        vttbr,
+        images,
+        registers_of(&spec.entry),
+        forwarded,
+        El2Controls::new(a32, true),
+    ));
+    guest
+        .map_windows()
+        .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;
+    guest
+        .load_images()
+        .map_err(|_| "an image runs past its board's memory".to_string())?;
+    Ok(guest)
+}
+
+fn place_of(plan: &Plan, at: Ipa) -> Option<Place> {
+    plan.windows.iter().find_map(|window| {
+        let inside =
+            at.0.checked_sub(window.at.0)
+                .filter(|inside| *inside < window.bytes)?;
+        match window.kind {
+            WindowKind::Ram | WindowKind::Rom => Some(Place::Memory(at)),
+            WindowKind::DirectReads { store, offset, .. } => {
+                Some(Place::Store(store, offset + inside))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// AArch32 registers where the architecture maps them: r13 and r14 of SVC are X19 and X18
+/// (DDI 0487, D1.20.1); those of the other entry modes follow the same table.
+fn registers_of(entry: &Entry) -> Vcpu {
+    match entry {
+        Entry::A64 { pc, pstate, x } => Vcpu {
+            x: *x,
+            pc: *pc,
+            spsr: *pstate,
+        },
+        Entry::A32 { pc, cpsr, r } => {
+            let mut vcpu = Vcpu {
+                x: [0; 31],
+                pc: u64::from(*pc & !1),
+                spsr: u64::from(*cpsr),
+            };
+            for (number, value) in r.iter().enumerate() {
+                vcpu.set_r(number as u8, *value);
+            }
+            vcpu
+        }
+    }
+}
+
+fn all_errors(errors: &[MapError]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,231 @@
+//! EL2's control registers for a guest, each bit with its reason (DDI 0487, D17.2).
+//!
+//! The same tables are in `docs/trap-table.md`.
+//!
+//! ## HCR_EL2
+//!
+//! | bit | name | A32 | A64 | reason |
+//! |---|---|---|---|---|
+//! | 0 | VM | 1 | 1 | Stage 2 is what makes the board's address space. |
+//! | 1 | SWIO | 1 | 1 | A guest's invalidate by set/way must never drop another's data. |
+//! | 2 | PTW | 1 | 1 | A stage-1 walk into device memory is a fault, with a report, not a read with side effects. |
+//! | 3 | FMO | 1 | 1 | FIQs go to EL2, and VF is the guest's nFIQ. |
+//! | 4 | IMO | 1 | 1 | IRQs go to EL2, and VI is the guest's nIRQ. |
+//! | 5 | AMO | 1 | 1 | An SError is the host's, and is never taken by a guest as its own. |
+//! | 6-8 | VF, VI, VSE | 0 | 0 | Set at each entry from the board's interrupt controller. |
+//! | 9 | FB | 1 | 1 | A guest's TLB and I-cache maintenance reaches every core that it may have run on. |
+//! | 10-11 | BSU | 01 | 01 | Its barriers reach as far as that. |
+//! | 12 | DC | 0 | 0 | The guest's MMU off means what its manual says: device memory. |
+//! | 13 | TWI | owned: 0 | owned: 0 | On a core of its own a WFI may sleep: an interrupt to EL2 wakes it. Set where VMs share a core. |
+//! | 14 | TWE | 0 | 0 | WFE is a hint, and the event stream wakes it. |
+//! | 15 | TID0 | 1 | 0 | FPSID and JIDR are the board's CPU's. |
+//! | 16 | TID1 | 1 | 1 | TCMTR, TLBTR, AIDR and REVIDR are the board's CPU's. |
+//! | 17 | TID2 | 1 | 1 | CTR, CCSIDR, CLIDR and CSSELR are the board's CPU's. |
+//! | 18 | TID3 | 1 | 1 | The ID registers are the board's CPU's. |
+//! | 19 | TSC | 1 | 1 | SMC is the board's PSCI or its monitor, never the host's firmware. |
+//! | 20 | TIDCP | 1 | 1 | Implementation-defined registers (L2CTLR and so on) are the board's CPU's. |
+//! | 21 | TACR | 1 | 1 | ACTLR is the board's CPU's. |
+//! | 22 | TSW | 1 | 1 | Set/way operations become a bounded walk by address. |
+//! | 23 | TPCP | 0 | 0 | Maintenance by address is the guest's own to do, and frequent (each page-table write on one CPU). |
+//! | 24 | TPU | 0 | 0 | Cache maintenance to the point of unification is harmless. |
+//! | 25 | TTLB | 0 | 0 | The VMID bounds TLB maintenance. |
+//! | 26 | TVM | 0 | 0 | Writes of the MMU's registers go straight through; HSTR_EL2.T12 traps VBAR, which matters. |
+//! | 27 | TGE | 0 | 0 | The guest has its own EL1. |
+//! | 28 | TDZ | 0 | 0 | DC ZVA works on RAM; on a device it faults as it does on the board. |
+//! | 29 | HCD | 0 | 0 | HVC comes here: PSCI, or UNDEF by injection. |
+//! | 30 | TRVM | 0 | 0 | Reads of those registers are harmless. |
+//! | 31 | RW | 0 | 1 | EL1 is AArch32, or AArch64. |
+//!
+//! ## HSTR_EL2
+//!
+//! | bit | name | A32 | A64 | reason |
+//! |---|---|---|---|---|
+//! | 1 | T1 | 0 | 0 | Linux reads SCTLR at every entry from user mode. ACTLR traps by TACR; the high UNDEF vector has a breakpoint of its own. |
+//! | 9 | T9 | 1 | 0 | L2CTLR and L2ECTLR, where TIDCP does nothing (QEMU 7.2); the PMU, which traps anyway. |
+//! | 11 | T11 | 1 | 0 | Implementation-defined (TCM, preload engine), as T9. |
+//! | 12 | T12 | 1 | 0 | VBAR: the breakpoint on the UNDEF vector follows it. ISR beside it. |
+//! | 15 | T15 | 1 | 0 | Implementation-defined: the host's own c15 is not the board's CPU's. |
+//!
+//! ## CPTR_EL2
+//!
+//! | bit | name | value | reason |
+//! |---|---|---|---|
+//! | 10 | TFP | 0 | The guest owns the floating-point registers; EL2 uses none. |
+//! | 20 | TTA | 1 | The host's trace unit is none of the board's. |
+//! | 31 | TCPAC | 0 | CPACR is the guest's own. |
+//! | 13, 12, 9-0 | | 1 | RES1; SVE and SME, where the host has them, trap: the boards' CPUs have neither. |
+//!
+//! ## MDCR_EL2
+//!
+//! | bit | name | value | reason |
+//! |---|---|---|---|
+//! | 0-4 | HPMN | 0 | The metal puts PMCR_EL0.N there: with TPM no counter is the guest's. |
+//! | 5, 6 | TPMCR, TPM | 1 | The PMU is emulated: the host's events are not the board's. QEMU 7.2 wants both. |
+//! | 8 | TDE | 1 | Debug exceptions go to EL2: the breakpoint on the UNDEF vector. |
+//! | 9-11 | TDA, TDOSA, TDRA | 1 | The guest's debug registers are storage here. |
+//!
+//! ## CNTHCTL_EL2
+//!
+//! | bit | name | value | reason |
+//! |---|---|---|---|
+//! | 0 | EL1PCTEN | 0 | CNTPCT is the board's clock, as CNTVCT is. |
+//! | 1 | EL1PCEN | 0 | CNTP is emulated on the board's clock; EL2 keeps its own CNTHP. |
+//! | 2 | EVNTEN | 0 | The guest's event stream is CNTKCTL's. |
+//!
+//! ## VTCR_EL2
+//!
+//! | bits | name | value | reason |
+//! |---|---|---|---|
+//! | 5-0 | T0SZ | 24 | 40 bits of IPA: what LPAE gives a Cortex-A15. |
+//! | 7-6 | SL0 | 1 | The walk starts at level 1, in two concatenated tables. |
+//! | 9-8, 11-10 | IRGN0, ORGN0 | 1 | Walks are write-back cacheable, as EL2's own stage 1 is. |
+//! | 13-12 | SH0 | 3 | Inner shareable. |
+//! | 15-14 | TG0 | 0 | 4 KiB granule. |
+//! | 18-16 | PS | | The host's ID_AA64MMFR0_EL1.PARange, at most 2 (40 bits): the metal puts it there. |
+//! | 31 | | 1 | RES1. |
+
+/// HCR_EL2.
+pub mod hcr {
+    #![allow(missing_docs)]
+    pub const VM: u64 = 1 << 0;
+    pub const SWIO: u64 = 1 << 1;
+    pub const PTW: u64 = 1 << 2;
+    pub const FMO: u64 = 1 << 3;
+    pub const IMO: u64 = 1 << 4;
+    pub const AMO: u64 = 1 << 5;
+    pub const VF: u64 = 1 << 6;
+    pub const VI: u64 = 1 << 7;
+    pub const VSE: u64 = 1 << 8;
+    pub const FB: u64 = 1 << 9;
+    pub const BSU_INNER: u64 = 1 << 10;
+    pub const TWI: u64 = 1 << 13;
+    pub const TWE: u64 = 1 << 14;
+    pub const TID0: u64 = 1 << 15;
+    pub const TID1: u64 = 1 << 16;
+    pub const TID2: u64 = 1 << 17;
+    pub const TID3: u64 = 1 << 18;
+    pub const TSC: u64 = 1 << 19;
+    pub const TIDCP: u64 = 1 << 20;
+    pub const TACR: u64 = 1 << 21;
+    pub const TSW: u64 = 1 << 22;
+    pub const TPCP: u64 = 1 << 23;
+    pub const RW: u64 = 1 << 31;
+}
+
+/// HSTR_EL2.
+pub mod hstr {
+    #![allow(missing_docs)]
+    pub const T9: u64 = 1 << 9;
+    pub const T11: u64 = 1 << 11;
+    pub const T12: u64 = 1 << 12;
+    pub const T15: u64 = 1 << 15;
+}
+
+/// CPTR_EL2.
+pub mod cptr {
+    #![allow(missing_docs)]
+    pub const RES1: u64 = 0x33ff;
+    pub const TTA: u64 = 1 << 20;
+}
+
+/// MDCR_EL2.
+pub mod mdcr {
+    #![allow(missing_docs)]
+    pub const TPMCR: u64 = 1 << 5;
+    pub const TPM: u64 = 1 << 6;
+    pub const TDE: u64 = 1 << 8;
+    pub const TDA: u64 = 1 << 9;
+    pub const TDOSA: u64 = 1 << 10;
+    pub const TDRA: u64 = 1 << 11;
+}
+
+/// VTCR_EL2.
+pub mod vtcr {
+    #![allow(missing_docs)]
+    pub const T0SZ_40_BITS: u64 = 24;
+    pub const SL0_LEVEL_1: u64 = 1 << 6;
+    pub const IRGN0_WB: u64 = 1 << 8;
+    pub const ORGN0_WB: u64 = 1 << 10;
+    pub const SH0_INNER: u64 = 3 << 12;
+    pub const RES1: u64 = 1 << 31;
+    pub const PS_SHIFT: u32 = 16;
+}
+
+/// The values of EL2's control registers while a guest runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct El2Controls {
+    /// HCR_EL2, without VI and VF.
+    pub hcr: u64,
+    /// HSTR_EL2.
+    pub hstr: u64,
+    /// CPTR_EL2.
+    pub cptr: u64,
+    /// MDCR_EL2, without HPMN.
+    pub mdcr: u64,
+    /// CNTHCTL_EL2.
+    pub cnthctl: u64,
+    /// VTCR_EL2, without PS.
+    pub vtcr: u64,
+}
+
+impl El2Controls {
+    /// For an AArch32 guest (`a32`) or an AArch64 one, on a core that serves no other VM
+    /// (`owned`) or that VMs share.
+    pub const fn new(a32: bool, owned: bool) -> Self {
+        let mut hcr = hcr::VM
+            | hcr::SWIO
+            | hcr::PTW
+            | hcr::FMO
+            | hcr::IMO
+            | hcr::AMO
+            | hcr::FB
+            | hcr::BSU_INNER
+            | hcr::TID1
+            | hcr::TID2
+            | hcr::TID3
+            | hcr::TSC
+            | hcr::TIDCP
+            | hcr::TACR
+            | hcr::TSW;
+        hcr |= if a32 { hcr::TID0 } else { hcr::RW };
+        if !owned {
+            hcr |= hcr::TWI;
+        }
+        let hstr = if a32 {
+            hstr::T9 | hstr::T11 | hstr::T12 | hstr::T15
+        } else {
+            0
+        };
+        Self {
+            hcr,
+            hstr,
+            cptr: cptr::RES1 | cptr::TTA,
+            mdcr: mdcr::TPMCR | mdcr::TPM | mdcr::TDE | mdcr::TDA | mdcr::TDOSA | mdcr::TDRA,
+            cnthctl: 0,
+            vtcr: vtcr::T0SZ_40_BITS
+                | vtcr::SL0_LEVEL_1
+                | vtcr::IRGN0_WB
+                | vtcr::ORGN0_WB
+                | vtcr::SH0_INNER
+                | vtcr::RES1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_a64_guest_differs_by_rw_and_by_nothing_that_only_aarch32_has() {
+        let (a32, a64) = (El2Controls::new(true, true), El2Controls::new(false, true));
+        assert_eq!(a32.hcr ^ a64.hcr, hcr::RW | hcr::TID0);
+        assert_eq!(a64.hstr, 0);
+    }
+
+    #[test]
+    fn wfi_traps_only_where_the_core_is_shared() {
+        assert_eq!(El2Controls::new(true, true).hcr & hcr::TWI, 0);
+        assert_ne!(El2Controls::new(true, false).hcr & hcr::TWI, 0);
+    }
+}
