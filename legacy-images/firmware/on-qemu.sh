@@ -4,8 +4,6 @@
 # Usage: ./on-qemu.sh [PROGRAM...]; output of each under target/on-qemu/.
 set -euo pipefail
 cd "$(dirname "$0")"
-cargo build --quiet --target aarch64-unknown-none-softfloat --features a64
-cargo build --quiet --target armv7a-none-eabi --features a32
 mkdir -p target/on-qemu
 failed=0
 
@@ -17,10 +15,11 @@ run() {
     if [ "$arch" = a64 ]; then
         qemu="qemu-system-aarch64 -cpu cortex-a57" target=aarch64-unknown-none-softfloat
     fi
+    cargo build --quiet --release --bin "$program" --target "$target"
     # shellcheck disable=SC2086
     { sleep 1.5; printf '%s' "$typed"; sleep 1; } | timeout 15 $qemu -M "$machine" -m 256 \
         -audiodev none,id=none -nic none -display none -monitor none -serial stdio \
-        -kernel "target/$target/debug/$program" >"$log" 2>"$log.err" || true
+        -kernel "target/$target/release/$program" >"$log" 2>"$log.err" || true
     local last
     last=$(tr -d '\r' <"$log" | tail -n 1)
     if [ "$last" = "$expected" ]; then

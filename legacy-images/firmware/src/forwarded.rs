@@ -49,8 +49,7 @@ fn pl031() -> Device {
 }
 
 /// Takes the PL031's interrupt.
-#[unsafe(no_mangle)]
-extern "C" fn exception(vector: u64, frame: &mut Frame) {
+pub fn exception(vector: u64, frame: &mut Frame) {
     if vector != IRQ {
         unexpected(vector, frame);
     }

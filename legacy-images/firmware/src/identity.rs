@@ -15,8 +15,7 @@ static SPSR: AtomicU32 = AtomicU32::new(0);
 static MODE: AtomicU32 = AtomicU32::new(0);
 
 /// Takes an UNDEF and goes on behind the instruction.
-#[unsafe(no_mangle)]
-extern "C" fn exception(vector: u32, frame: &mut Frame) {
+pub fn exception(vector: u32, frame: &mut Frame) {
     if vector != UNDEFINED {
         unexpected(vector, frame);
     }

@@ -2,7 +2,13 @@
 #![no_std]
 #![no_main]
 
+use firmware::arm32::Frame;
 use firmware::{VEXPRESS_A9, check, cp, identity, println};
+
+#[unsafe(no_mangle)]
+extern "C" fn exception(vector: u32, frame: &mut Frame) {
+    identity::exception(vector, frame);
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {

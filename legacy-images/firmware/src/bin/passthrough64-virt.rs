@@ -2,7 +2,13 @@
 #![no_std]
 #![no_main]
 
-use firmware::forwarded::{Places, run};
+use firmware::arm64::Frame;
+use firmware::forwarded::{self, Places, run};
+
+#[unsafe(no_mangle)]
+extern "C" fn exception(vector: u64, frame: &mut Frame) {
+    forwarded::exception(vector, frame);
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
