@@ -3,7 +3,9 @@
 use crate::fault::{Doing, Fault, Result};
 use crate::system::place;
 use crate::{progress, workspace};
-use object::{Object, ObjectSection, SectionKind};
+use object::LittleEndian;
+use object::elf::{FileHeader64, PF_W, PF_X, PT_LOAD};
+use object::read::elf::{FileHeader, ProgramHeader};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -128,27 +130,27 @@ fn raw(elf: &[u8]) -> Result<Vec<u8>> {
     Ok(image)
 }
 
+/// By the segments' access rights: what is executable, what is only read, what is written.
 fn footprint(elf: &[u8]) -> Result<Footprint> {
-    let elf =
-        object::File::parse(elf).doing(|| "cannot read the hypervisor's ELF file".to_owned())?;
+    let damaged = || "cannot read the hypervisor's ELF file".to_owned();
+    let header = FileHeader64::<LittleEndian>::parse(elf).doing(damaged)?;
     let mut footprint = Footprint::default();
-    for section in elf.sections() {
-        let object::SectionFlags::Elf { sh_flags } = section.flags() else {
-            continue;
-        };
-        if sh_flags & u64::from(object::elf::SHF_ALLOC) == 0 {
+    for program in header.program_headers(LittleEndian, elf).doing(damaged)? {
+        if program.p_type(LittleEndian) != PT_LOAD {
             continue;
         }
-        let sum = if section.kind() == SectionKind::UninitializedData {
-            &mut footprint.bss
-        } else if sh_flags & u64::from(object::elf::SHF_EXECINSTR) != 0 {
-            &mut footprint.text
-        } else if sh_flags & u64::from(object::elf::SHF_WRITE) != 0 {
-            &mut footprint.data
-        } else {
-            &mut footprint.rodata
+        let (bytes, memory) = (
+            program.p_filesz(LittleEndian),
+            program.p_memsz(LittleEndian),
+        );
+        let flags = program.p_flags(LittleEndian).0;
+        let sum = match (flags & PF_X.0 != 0, flags & PF_W.0 != 0) {
+            (true, _) => &mut footprint.text,
+            (false, true) => &mut footprint.data,
+            (false, false) => &mut footprint.rodata,
         };
-        *sum += section.size();
+        *sum += bytes;
+        footprint.bss += memory.saturating_sub(bytes);
     }
     Ok(footprint)
 }

@@ -81,7 +81,7 @@ fn firmware(name: &str, wide: bool) -> Result<PathBuf> {
         "armv7a-none-eabi"
     };
     let step = progress::step(format!("building firmware {name} for {target}"));
-    let into = workspace::root().join("target/firmware");
+    let into = workspace::target().join("firmware");
     let output = Command::new("cargo")
         .args([
             "build",
