@@ -14,6 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 use reliquary::board::devicetree::Tree;
+use reliquary::board::devicetree::interrupts::Interrupt;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::{MapError, Plan};
 use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
@@ -28,20 +29,23 @@ struct Machine {
     conduit: Option<Conduit>,
     /// Affinity of each core, by its number here; core 0 is the one that booted.
     mpidr: Vec<u64>,
-    /// The core of each VM.
-    core_of_vm: Vec<usize>,
 }
 
 static MACHINE: Once<Machine> = Once::new();
+/// The core of each VM.
+static CORE_OF_VM: Once<Vec<usize>> = Once::new();
 
 /// The affinity of a core, as MPIDR_EL1 has it.
 pub fn mpidr_of(core: usize) -> u64 {
-    MACHINE.get().and_then(|machine| machine.mpidr.get(core).copied()).unwrap_or(0)
+    MACHINE
+        .get()
+        .and_then(|machine| machine.mpidr.get(core).copied())
+        .unwrap_or(0)
 }
 
 /// Tells the core of a VM to look at its inbox.
 pub fn wake_vm(vm: usize) {
-    if let Some(core) = MACHINE.get().and_then(|machine| machine.core_of_vm.get(vm)) {
+    if let Some(core) = CORE_OF_VM.get().and_then(|cores| cores.get(vm)) {
         gic::wake(*core, mpidr_of(*core));
     }
 }
@@ -69,9 +73,11 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     };
     open_console(tree.as_ref().ok(), bundle.as_ref().ok());
     let tree = tree.map_err(|why| format!("the host's device tree at {host_tree:#x}: {why}"))?;
+    let machine = MACHINE.call_once(|| describe(&tree));
     let bundle = bundle?;
+    let vms = &bundle.manifest().vms;
+    CORE_OF_VM.call_once(|| vms.iter().map(core_of).collect());
 
-    let machine = MACHINE.call_once(|| describe(&tree, bundle.manifest().vms.iter()));
     log::info!(
         "Reliquary {} at {:#x}, {} cores, system {}",
         env!("CARGO_PKG_VERSION"),
@@ -84,8 +90,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
     let mut guests: Vec<Option<Box<Guest>>> = (0..CORES_MAX).map(|_| None).collect();
-    for (number, spec) in bundle.manifest().vms.iter().enumerate() {
-        let core = spec.cores.first().copied().map_or(0, usize::from);
+    for (number, spec) in vms.iter().enumerate() {
+        let core = core_of(spec);
         match build_guest(number, spec, &bundle, tree.blob(), &mut ram) {
             Ok(_) if core >= machine.mpidr.len() => {
                 log::error!("vm.{}: the host has no core {core}", spec.name);
@@ -105,8 +111,17 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     }
     let mut guests = guests.into_iter();
     let area = core_area::prepare_own(guests.next().flatten());
-    log::info!("{} KiB of the hypervisor's arena in use", arena::seal(arena_start) / 1024);
-    for (core, (mpidr, guest)) in machine.mpidr.iter().zip(core::iter::once(None).chain(guests)).enumerate().skip(1) {
+    log::info!(
+        "{} KiB of the hypervisor's arena in use",
+        arena::seal(arena_start) / 1024
+    );
+    for (core, (mpidr, guest)) in machine
+        .mpidr
+        .iter()
+        .zip(core::iter::once(None).chain(guests))
+        .enumerate()
+        .skip(1)
+    {
         start_core(machine, core, *mpidr, guest);
     }
     Ok(area)
@@ -140,7 +155,9 @@ fn read_host_tree(at: u64) -> Result<&'static [u8], String> {
     }
     let size = u64::from(u32::from_be_bytes([s0, s1, s2, s3]));
     if size > 2 << 20 {
-        return Err(format!("it claims {size} bytes; the boot protocol allows 2 MiB"));
+        return Err(format!(
+            "it claims {size} bytes; the boot protocol allows 2 MiB"
+        ));
     }
     arch::boot_data(at, size).map_err(|why| format!("{why:?}"))
 }
@@ -175,15 +192,32 @@ fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) {
 
 /// Input from the console, by the interrupt that the tree gives its UART.
 fn listen(tree: &Tree<'_>) {
-    let node = tree.stdout().map(|(node, _)| node).or_else(|| tree.compatible(&["arm,pl011"]));
-    let intid = node.and_then(|node| node.interrupts().ok()?.first().and_then(|i| i.gic_intid()));
+    let node = tree
+        .stdout()
+        .map(|(node, _)| node)
+        .or_else(|| tree.compatible(&["arm,pl011"]));
+    let intid = node.and_then(|node| gic_intid(node.interrupts().ok()?.first()?));
     match intid {
         Some(intid) => console::listen(intid, mpidr_of(0)),
         None => log::warn!("the host's UART has no interrupt in its tree: no input"),
     }
 }
 
-fn describe<'a>(tree: &Tree<'_>, vms: impl Iterator<Item = &'a VmSpec>) -> Machine {
+/// The INTID of a GIC's specifier: type (0 SPI, 1 PPI), number, flags.
+fn gic_intid(interrupt: &Interrupt<'_, '_>) -> Option<u32> {
+    match interrupt.specifier {
+        [0, number, ..] => number.checked_add(32),
+        [1, number, ..] => number.checked_add(16),
+        _ => None,
+    }
+}
+
+/// The core of a VM's one vCPU.
+fn core_of(spec: &VmSpec) -> usize {
+    spec.cores.first().copied().map_or(0, usize::from)
+}
+
+fn describe(tree: &Tree<'_>) -> Machine {
     let psci = tree.compatible(&["arm,psci-1.0", "arm,psci-0.2", "arm,psci"]);
     let conduit = psci.and_then(|node| match node.str("method") {
         Ok(Some("smc")) => Some(Conduit::Smc),
@@ -192,31 +226,42 @@ fn describe<'a>(tree: &Tree<'_>, vms: impl Iterator<Item = &'a VmSpec>) -> Machi
     });
     let own = arch::own_affinity();
     let mut mpidr = Vec::from([own]);
-    for cpu in tree.nodes().filter(|node| {
-        node.str("device_type").ok().flatten() == Some("cpu") && node.is_enabled()
-    }) {
+    for cpu in tree
+        .nodes()
+        .filter(|node| node.str("device_type").ok().flatten() == Some("cpu") && node.is_enabled())
+    {
         let affinity = cpu.reg().ok().and_then(|reg| Some(reg.first()?.bus as u64));
         mpidr.extend(affinity.filter(|affinity| *affinity != own));
     }
     mpidr.truncate(CORES_MAX);
-    let core_of_vm = vms.map(|vm| vm.cores.first().copied().map_or(0, usize::from)).collect();
-    Machine { conduit, mpidr, core_of_vm }
+    Machine { conduit, mpidr }
 }
 
 fn find_gic(tree: &Tree<'_>) -> Result<gic::Found, String> {
     let reg = |node: reliquary::board::devicetree::Node<'_, '_>, index: usize| {
         let regs = node.reg().map_err(|why| why.to_string())?;
-        let reg = regs.get(index).ok_or_else(|| format!("{}: reg is too short", node.path()))?;
-        let base = reg.cpu.ok_or_else(|| format!("{}: not on the CPUs' bus", node.path()))?;
+        let reg = regs
+            .get(index)
+            .ok_or_else(|| format!("{}: reg is too short", node.path()))?;
+        let base = reg
+            .cpu
+            .ok_or_else(|| format!("{}: not on the CPUs' bus", node.path()))?;
         Ok::<_, String>((HostPa(base), reg.bytes))
     };
     if let Some(node) = tree.compatible(&["arm,gic-v3"]) {
         let (redistributors, redistributors_size) = reg(node, 1)?;
-        Ok(gic::Found::V3 { distributor: reg(node, 0)?.0, redistributors, redistributors_size })
+        Ok(gic::Found::V3 {
+            distributor: reg(node, 0)?.0,
+            redistributors,
+            redistributors_size,
+        })
     } else if let Some(node) =
         tree.compatible(&["arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic"])
     {
-        Ok(gic::Found::V2 { distributor: reg(node, 0)?.0, cpu_interface: reg(node, 1)?.0 })
+        Ok(gic::Found::V2 {
+            distributor: reg(node, 0)?.0,
+            cpu_interface: reg(node, 1)?.0,
+        })
     } else {
         Err("the host's tree has neither a GICv2 nor a GICv3".to_string())
     }
@@ -224,17 +269,20 @@ fn find_gic(tree: &Tree<'_>) -> Result<gic::Found, String> {
 
 fn memory_of(tree: &Tree<'_>) -> Result<Vec<Range<u64>>, String> {
     let mut ranges = Vec::new();
-    for node in tree
-        .nodes()
-        .filter(|node| node.str("device_type").ok().flatten() == Some("memory") && node.is_enabled())
-    {
+    for node in tree.nodes().filter(|node| {
+        node.str("device_type").ok().flatten() == Some("memory") && node.is_enabled()
+    }) {
         for reg in node.reg().map_err(|why| why.to_string())? {
             if let Some(start) = reg.cpu {
                 ranges.push(start..start.saturating_add(reg.bytes));
             }
         }
     }
-    if ranges.is_empty() { Err("the host's tree has no memory".to_string()) } else { Ok(ranges) }
+    if ranges.is_empty() {
+        Err("the host's tree has no memory".to_string())
+    } else {
+        Ok(ranges)
+    }
 }
 
 /// What of the host's RAM is not free: this image and its arena, the tree, reservations.
@@ -246,7 +294,10 @@ fn taken(tree: &Tree<'_>, _arena: u64) -> Vec<Range<u64>> {
         image..image + boot::claimed_size(),
         tree_at..tree_at + blob.len() as u64,
     ]);
-    taken.extend(tree.reservations().map(|(at, size)| at..at.saturating_add(size)));
+    taken.extend(
+        tree.reservations()
+            .map(|(at, size)| at..at.saturating_add(size)),
+    );
     if let Some(reserved) = tree.node("/reserved-memory") {
         for node in reserved.children() {
             for reg in node.reg().into_iter().flatten() {
@@ -286,7 +337,12 @@ fn build_guest(
     let memory = GuestMemory::new(&plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {
-        if let WindowKind::PassThrough { host: Some(at), tap: true, .. } = window.kind {
+        if let WindowKind::PassThrough {
+            host: Some(at),
+            tap: true,
+            ..
+        } = window.kind
+        {
             mmu::map(at.0, window.bytes, mmu::Rights::Device)
                 .map_err(|why| format!("{}: {why:?}", window.node))?;
         }
@@ -317,13 +373,17 @@ fn build_guest(
     guest
         .map_windows()
         .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;
-    guest.load_images().map_err(|_| "an image runs past its board's memory".to_string())?;
+    guest
+        .load_images()
+        .map_err(|_| "an image runs past its board's memory".to_string())?;
     Ok(guest)
 }
 
 fn place_of(plan: &Plan, at: Ipa) -> Option<Place> {
     plan.windows.iter().find_map(|window| {
-        let inside = at.0.checked_sub(window.at.0).filter(|inside| *inside < window.bytes)?;
+        let inside =
+            at.0.checked_sub(window.at.0)
+                .filter(|inside| *inside < window.bytes)?;
         match window.kind {
             WindowKind::Ram | WindowKind::Rom => Some(Place::Memory(at)),
             WindowKind::DirectReads { store, offset, .. } => {
@@ -338,12 +398,19 @@ fn place_of(plan: &Plan, at: Ipa) -> Option<Place> {
 /// (DDI 0487, D1.20.1); those of the other entry modes follow the same table.
 fn registers_of(entry: &Entry) -> Vcpu {
     match entry {
-        Entry::A64 { pc, pstate, x } => Vcpu { x: *x, pc: *pc, spsr: *pstate },
+        Entry::A64 { pc, pstate, x } => Vcpu {
+            x: *x,
+            pc: *pc,
+            spsr: *pstate,
+        },
         Entry::A32 { pc, cpsr, r } => {
-            let mut vcpu =
-                Vcpu { x: [0; 31], pc: u64::from(*pc & !1), spsr: u64::from(*cpsr) };
+            let mut vcpu = Vcpu {
+                x: [0; 31],
+                pc: u64::from(*pc & !1),
+                spsr: u64::from(*cpsr),
+            };
             for (number, value) in r.iter().enumerate() {
-                vcpu.set_a32(number, *value);
+                vcpu.set_r(number as u8, *value);
             }
             vcpu
         }
@@ -351,5 +418,9 @@ fn registers_of(entry: &Entry) -> Vcpu {
 }
 
 fn all_errors(errors: &[MapError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

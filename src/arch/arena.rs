@@ -15,8 +15,11 @@ struct Arena {
 }
 
 #[global_allocator]
-static ARENA: Arena =
-    Arena { next: AtomicU64::new(0), end: AtomicU64::new(0), sealed: AtomicBool::new(false) };
+static ARENA: Arena = Arena {
+    next: AtomicU64::new(0),
+    end: AtomicU64::new(0),
+    sealed: AtomicBool::new(false),
+};
 
 // SAFETY: every block handed out lies in the arena, is aligned as asked and overlaps no other:
 // `next` only grows, by compare-exchange.
@@ -36,7 +39,10 @@ unsafe impl GlobalAlloc for Arena {
             else {
                 return core::ptr::null_mut();
             };
-            match self.next.compare_exchange(next, end, Ordering::Relaxed, Ordering::Relaxed) {
+            match self
+                .next
+                .compare_exchange(next, end, Ordering::Relaxed, Ordering::Relaxed)
+            {
                 Ok(_) => return start as *mut u8,
                 Err(other) => next = other,
             }
@@ -49,7 +55,9 @@ unsafe impl GlobalAlloc for Arena {
 /// Gives the allocator its memory, if it lies behind the image in what the Image header
 /// claims and can be mapped. Returns where it begins.
 pub fn open() -> u64 {
-    let end = boot::image_base() + boot::claimed_size();
+    // An image without a bundle claims no arena, and needs one only to say so.
+    let least = mmu::image_end() + ARENA_BYTES;
+    let end = (boot::image_base() + boot::claimed_size()).max(least);
     let start = end.saturating_sub(ARENA_BYTES).max(mmu::image_end());
     if start < end && mmu::map(start, end - start, mmu::Rights::ReadWrite).is_ok() {
         ARENA.end.store(end, Ordering::Relaxed);
@@ -66,7 +74,9 @@ pub fn seal(start: u64) -> u64 {
 
 /// Zeroed memory for page tables; its address.
 pub fn zeroed(bytes: usize, align: usize) -> Option<u64> {
-    let layout = Layout::from_size_align(bytes, align).ok().filter(|_| bytes > 0)?;
+    let layout = Layout::from_size_align(bytes, align)
+        .ok()
+        .filter(|_| bytes > 0)?;
     // SAFETY: the layout's size is not zero; the block, if there is one, is that long.
     unsafe {
         let block = ARENA.alloc(layout);

@@ -51,7 +51,7 @@ pub static INPUT: [Input; CONSOLES] = [const { Input::new() }; CONSOLES];
 pub fn open(uart: Uart) {
     let mut link = LINK.lock();
     link.uart = Some(uart);
-    link.encode(|encoder, sink| encoder.start(sink));
+    link.encode(|encoder, mut sink| encoder.start(&mut sink));
     drop(link);
     let _ = log::set_logger(&LOG);
     log::set_max_level(log::LevelFilter::Info);
@@ -67,10 +67,19 @@ pub fn listen(intid: u32, mpidr: u64) {
     }
 }
 
+/// Where the encoder puts its bytes.
+type Sink<'a> = &'a mut dyn FnMut(u8);
+
 impl Link {
     /// Lets the encoder write into the ring, then moves to the UART what it takes.
-    fn encode(&mut self, with: impl FnOnce(&mut Encoder, &mut dyn FnMut(u8))) {
-        let Self { uart, encoder, out, lost, .. } = self;
+    fn encode(&mut self, with: impl FnOnce(&mut Encoder, Sink<'_>)) {
+        let Self {
+            uart,
+            encoder,
+            out,
+            lost,
+            ..
+        } = self;
         with(encoder, &mut |byte| {
             if out.push(byte) {
                 return;
@@ -89,7 +98,14 @@ impl Link {
     }
 
     fn pump(&mut self) {
-        let Self { uart: Some(uart), out, .. } = self else { return };
+        let Self {
+            uart: Some(uart),
+            out,
+            ..
+        } = self
+        else {
+            return;
+        };
         while send(uart, out) {}
         uart.interrupts(!out.is_empty());
     }
@@ -109,7 +125,9 @@ fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
 /// Takes what a VM's UART has sent, as long as the link has room.
 #[inline]
 pub fn drain(vm: usize, port: &mut dyn SerialPort) {
-    let Some(first) = port.transmitted() else { return };
+    let Some(first) = port.transmitted() else {
+        return;
+    };
     let mut link = LINK.lock();
     let mut byte = first;
     loop {
@@ -138,7 +156,10 @@ pub fn drain_all(guest: &mut Guest) {
 
 /// Sends a report.
 pub fn report(_vm: usize, report: &dyn fmt::Display) {
-    let mut out = Text { link: LINK.lock(), channel: Channel::Report };
+    let mut out = Text {
+        link: LINK.lock(),
+        channel: Channel::Report,
+    };
     let _ = writeln!(out, "{report}");
 }
 
@@ -170,11 +191,16 @@ pub fn interrupt(intid: u32) {
     let mut link = LINK.lock();
     let mut wake = [false; CONSOLES];
     for _ in 0..256 {
-        let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else { break };
+        let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
+            break;
+        };
         let focus = FOCUS.load(Ordering::Relaxed);
         link.decoder.feed(&[byte], &mut |event| match event {
             Event::Text { bytes, .. } => wake[focus] |= INPUT[focus].put(bytes),
-            Event::Frame { channel: Channel::Console(vm), bytes } => {
+            Event::Frame {
+                channel: Channel::Console(vm),
+                bytes,
+            } => {
                 wake[usize::from(vm)] |= INPUT[usize::from(vm)].put(bytes);
             }
             _ => {}
@@ -201,7 +227,9 @@ impl Input {
     /// False if nothing was put in. What does not fit is lost, as on a line without handshake.
     fn put(&self, bytes: &[u8]) -> bool {
         let mut ring = self.0.lock();
-        bytes.iter().fold(false, |any, byte| ring.push(*byte) || any)
+        bytes
+            .iter()
+            .fold(false, |any, byte| ring.push(*byte) || any)
     }
 
     /// Gives the bytes to `take`, until it refuses one.
@@ -225,7 +253,11 @@ struct Ring<const N: usize> {
 
 impl<const N: usize> Ring<N> {
     const fn new() -> Self {
-        Self { bytes: [0; N], first: 0, count: 0 }
+        Self {
+            bytes: [0; N],
+            first: 0,
+            count: 0,
+        }
     }
     fn is_empty(&self) -> bool {
         self.count == 0
@@ -262,13 +294,14 @@ impl Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let channel = self.channel;
         for part in text.split_inclusive('\n') {
-            self.link.encode(|encoder, mut sink| match part.strip_suffix('\n') {
-                None => encoder.text(channel, part.as_bytes(), &mut sink),
-                Some(line) => {
-                    encoder.text(channel, line.as_bytes(), &mut sink);
-                    encoder.text(channel, b"\r\n", &mut sink);
-                }
-            });
+            self.link
+                .encode(|encoder, mut sink| match part.strip_suffix('\n') {
+                    None => encoder.text(channel, part.as_bytes(), &mut sink),
+                    Some(line) => {
+                        encoder.text(channel, line.as_bytes(), &mut sink);
+                        encoder.text(channel, b"\r\n", &mut sink);
+                    }
+                });
         }
         Ok(())
     }
@@ -276,7 +309,8 @@ impl Write for Text<'_> {
 
 impl Drop for Text<'_> {
     fn drop(&mut self) {
-        self.link.encode(|encoder, mut sink| encoder.flush(&mut sink));
+        self.link
+            .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
 }
 
@@ -290,7 +324,10 @@ impl log::Log for Log {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            let mut out = Text { link: LINK.lock(), channel: Channel::Monitor };
+            let mut out = Text {
+                link: LINK.lock(),
+                channel: Channel::Monitor,
+            };
             let level = match record.level() {
                 log::Level::Error => "error: ",
                 log::Level::Warn => "warning: ",
@@ -311,7 +348,10 @@ impl Emergency {
     pub fn begin() -> Self {
         for _ in 0..1_000_000 {
             if let Some(link) = LINK.try_lock() {
-                return Self(Text { link, channel: Channel::Monitor });
+                return Self(Text {
+                    link,
+                    channel: Channel::Monitor,
+                });
             }
             core::hint::spin_loop();
         }
@@ -319,7 +359,10 @@ impl Emergency {
         // been stuck in it for longer than any use takes; what it leaves is bytes in a ring.
         unsafe { LINK.force_unlock() };
         let _ = core_area::index();
-        Self(Text { link: LINK.lock(), channel: Channel::Monitor })
+        Self(Text {
+            link: LINK.lock(),
+            channel: Channel::Monitor,
+        })
     }
 }
 

@@ -56,7 +56,11 @@ const _: () = assert!(offset_of!(Vcpu, spsr) == 32 * 8);
 impl CoreArea {
     const fn new() -> Self {
         Self {
-            vcpu: Vcpu { x: [0; 31], pc: 0, spsr: 0 },
+            vcpu: Vcpu {
+                x: [0; 31],
+                pc: 0,
+                spsr: 0,
+            },
             scratch: [0; 2],
             index: 0,
             guest: None,
@@ -78,7 +82,8 @@ unsafe impl Sync for CoreAreas {}
 
 /// In .bss; boot.S takes its address.
 #[unsafe(no_mangle)]
-pub static CORE_AREAS: CoreAreas = CoreAreas(UnsafeCell::new([const { CoreArea::new() }; CORES_MAX]));
+pub static CORE_AREAS: CoreAreas =
+    CoreAreas(UnsafeCell::new([const { CoreArea::new() }; CORES_MAX]));
 
 /// This core's number.
 pub fn index() -> usize {

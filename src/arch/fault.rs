@@ -19,7 +19,11 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         core::arch::asm!("mov {}, x29", out(reg) frame, options(nomem, nostack));
     }
     let mut out = Emergency::begin();
-    let _ = writeln!(out, "reliquary-el2: panic on core {}: {info}", core_area::index());
+    let _ = writeln!(
+        out,
+        "reliquary-el2: panic on core {}: {info}",
+        core_area::index()
+    );
     backtrace(&mut out, None, frame);
     after(out)
 }
@@ -48,7 +52,7 @@ extern "C" fn own_exception_report(frame: &Frame) -> ! {
         2 => "FIQ",
         _ => "SError",
     };
-    let class = reliquary::vm::report::exception_class(esr);
+    let class = class_in_words(esr);
     let _ = writeln!(
         out,
         "reliquary-el2: unexpected {kind} at EL2 on core {}: {class}",
@@ -70,10 +74,29 @@ extern "C" fn own_exception_report(frame: &Frame) -> ! {
     }
     let fault = mrs!("far_el2") & !(mmu::PAGE as u64 - 1);
     if core_area::guard_pages().any(|page| page == fault) {
-        let _ = writeln!(out, "  the address is the guard page below a stack: stack overflow");
+        let _ = writeln!(
+            out,
+            "  the address is the guard page below a stack: stack overflow"
+        );
     }
     backtrace(&mut out, Some(elr), frame.x[29]);
     after(out)
+}
+
+/// What of ESR_EL2.EC can happen at EL2 (DDI 0487, D17.2.37).
+fn class_in_words(esr: u64) -> &'static str {
+    match esr >> 26 & 0x3f {
+        0x00 => "unknown or undefined instruction",
+        0x07 => "access to floating-point registers",
+        0x18 => "trapped system register",
+        0x21 => "instruction abort",
+        0x22 => "PC not aligned",
+        0x25 => "data abort",
+        0x26 => "SP not aligned",
+        0x2f => "SError",
+        0x3c => "BRK instruction",
+        _ => "see ESR_EL2.EC",
+    }
 }
 
 /// Walks the frame records from `frame` on (AAPCS64, 6.2.3), at most 32 of them.

@@ -6,11 +6,11 @@
 use super::core_area::{self, CoreArea};
 use super::hardware::Hardware;
 use super::registers::{mrs, msr};
+use super::stage2_tables::Stage2Tables;
 use super::{barrier_isb, console, counter, gic, wait_for_interrupt};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use super::stage2_tables::Stage2Tables;
 use reliquary::access::Width;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::{BoardAsk, World};
@@ -145,7 +145,10 @@ impl Guest {
         msr!("vtcr_el2", self.controls.vtcr | pa_range << 16);
         msr!("hstr_el2", self.controls.hstr);
         msr!("cptr_el2", self.controls.cptr);
-        msr!("mdcr_el2", self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f));
+        msr!(
+            "mdcr_el2",
+            self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f)
+        );
         msr!("cnthctl_el2", self.controls.cnthctl);
         msr!("cntvoff_el2", counter::now());
         msr!("cntv_ctl_el0", 0);
@@ -158,7 +161,7 @@ impl Guest {
         // SAFETY: drops this VMID's stale translations, if it ever had any.
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
-        self.vm.enter(CPU, area_vcpu, &mut self.hardware);
+        self.vm.enter(CPU, &mut self.hardware);
         self.account.started = counter::now();
     }
 
@@ -186,7 +189,10 @@ impl Guest {
     }
 
     fn host_interrupt(&mut self, index: usize, level: bool) {
-        let world = World { now: self.world_now(), memory: &self.hardware.memory };
+        let world = World {
+            now: self.world_now(),
+            memory: &self.hardware.memory,
+        };
         self.vm.board().host_interrupt(&world, index, level);
     }
 
@@ -222,7 +228,7 @@ impl Guest {
     }
 
     /// Interrupts that are pending for this core, all of them.
-    fn take_interrupts(&mut self) {
+    fn take_interrupts(&mut self) -> Next {
         self.account.interrupts += 1;
         self.resample();
         loop {
@@ -253,15 +259,19 @@ impl Guest {
             }
             gic::deactivate(id);
         }
-        self.vm.catch_up(CPU, &mut self.hardware);
+        let next = self.vm.catch_up(CPU, &mut self.hardware);
         self.receive();
         self.before_entry();
+        next
     }
 
     /// Bytes for this VM's console, as many as its UART takes now.
     fn receive(&mut self) {
         let now = self.world_now();
-        let world = World { now, memory: &self.hardware.memory };
+        let world = World {
+            now,
+            memory: &self.hardware.memory,
+        };
         let board = self.vm.board();
         console::INPUT[self.number].drain(|byte| board.console_receive(&world, byte));
     }
@@ -280,11 +290,18 @@ impl Guest {
 
     /// Maps a window of direct reads, with its aliases, or takes it away so that reads trap.
     fn switch_direct_reads(&mut self, of: usize, on: bool) {
-        let Self { vm, hardware, stage2, .. } = self;
+        let Self {
+            vm,
+            hardware,
+            stage2,
+            ..
+        } = self;
         let plan = vm.board().plan();
         for index in (0..plan.windows.len()).filter(|index| stage2::shows(plan, *index, of)) {
             let place = &mut |backing| hardware.memory.place(backing);
-            let Some(mapping) = stage2::mapping_of(plan, index, true, place) else { continue };
+            let Some(mapping) = stage2::mapping_of(plan, index, true, place) else {
+                continue;
+            };
             let result = if on {
                 stage2.map(&mut Stage2Tables, mapping)
             } else {
@@ -298,12 +315,19 @@ impl Guest {
 
     /// Maps everything that is mapped after a reset.
     pub fn map_windows(&mut self) -> Result<(), (usize, stage2::Refused)> {
-        let Self { vm, hardware, stage2, .. } = self;
+        let Self {
+            vm,
+            hardware,
+            stage2,
+            ..
+        } = self;
         let plan = vm.board().plan();
         for index in 0..plan.windows.len() {
             let place = &mut |backing| hardware.memory.place(backing);
             if let Some(mapping) = stage2::mapping_of(plan, index, true, place) {
-                stage2.map(&mut Stage2Tables, mapping).map_err(|why| (index, why))?;
+                stage2
+                    .map(&mut Stage2Tables, mapping)
+                    .map_err(|why| (index, why))?;
             }
         }
         Ok(())
@@ -316,7 +340,9 @@ impl Guest {
             match image.to {
                 Place::Memory(at) => self.hardware.memory.load(at, image.bytes)?,
                 Place::Store(store, offset) => {
-                    self.hardware.memory.store_write(store, offset, image.bytes)?;
+                    self.hardware
+                        .memory
+                        .store_write(store, offset, image.bytes)?;
                 }
             }
         }
@@ -333,10 +359,10 @@ impl Guest {
                     None => break,
                     Some(other) => next = other,
                 },
-                Next::Wait => {
-                    self.wait();
-                    break;
-                }
+                Next::Wait => match self.wait() {
+                    None => break,
+                    Some(other) => next = other,
+                },
                 Next::Reset => {
                     log::info!("vm.{}: the guest resets its board", self.vm.name());
                     self.restart(vcpu);
@@ -355,23 +381,21 @@ impl Guest {
     }
 
     /// Sleeps at EL2 until the guest has an interrupt, taking the host's meanwhile.
-    fn wait(&mut self) {
+    ///
+    /// Returns what the board asks for meanwhile, if that is more than to go on.
+    fn wait(&mut self) -> Option<Next> {
         self.before_entry();
         loop {
             let lines = self.vm.lines(CPU);
             if lines.irq || lines.fiq {
-                return;
+                return None;
             }
             let from = counter::now();
             wait_for_interrupt();
             self.account.idle += counter::now() - from;
-            self.take_interrupts();
-            if let Some(other) = self.carry_out_asks() {
-                log::warn!("vm.{}: {other:?} while idle", self.vm.name());
-                match other {
-                    Next::PowerOff => self.end("its board switched itself off"),
-                    _ => return,
-                }
+            match self.take_interrupts() {
+                Next::Resume | Next::Wait => {}
+                other => return Some(other),
             }
         }
     }
@@ -380,7 +404,7 @@ impl Guest {
         if self.load_images().is_err() {
             self.end("its images do not fit its memory");
         }
-        self.vm.reset(&mut self.hardware);
+        self.vm.reset(CPU, &mut self.hardware);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
         self.timer_forwarded = false;
@@ -432,11 +456,36 @@ macro_rules! zero {
 
 fn for_each_zero() {
     zero!(
-        "vbar_el1", "cpacr_el1", "ttbr0_el1", "ttbr1_el1", "tcr_el1", "mair_el1", "amair_el1",
-        "esr_el1", "far_el1", "elr_el1", "spsr_el1", "sp_el0", "sp_el1", "ifsr32_el2",
-        "dacr32_el2", "spsr_abt", "spsr_und", "spsr_irq", "spsr_fiq", "contextidr_el1",
-        "tpidr_el0", "tpidrro_el0", "tpidr_el1", "par_el1", "cntkctl_el1", "csselr_el1",
-        "fpexc32_el2", "afsr0_el1", "afsr1_el1", "cntv_cval_el0",
+        "vbar_el1",
+        "cpacr_el1",
+        "ttbr0_el1",
+        "ttbr1_el1",
+        "tcr_el1",
+        "mair_el1",
+        "amair_el1",
+        "esr_el1",
+        "far_el1",
+        "elr_el1",
+        "spsr_el1",
+        "sp_el0",
+        "sp_el1",
+        "ifsr32_el2",
+        "dacr32_el2",
+        "spsr_abt",
+        "spsr_und",
+        "spsr_irq",
+        "spsr_fiq",
+        "contextidr_el1",
+        "tpidr_el0",
+        "tpidrro_el0",
+        "tpidr_el1",
+        "par_el1",
+        "cntkctl_el1",
+        "csselr_el1",
+        "fpexc32_el2",
+        "afsr0_el1",
+        "afsr1_el1",
+        "cntv_cval_el0",
     );
 }
 
@@ -479,7 +528,9 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     gic::enable(counter::HYPERVISOR_TIMER);
     gic::enable(counter::VIRTUAL_TIMER);
     let index = area.index;
-    let Some(guest) = area.guest.as_mut() else { idle() };
+    let Some(guest) = area.guest.as_mut() else {
+        idle()
+    };
     guest.load_registers(&mut area.vcpu);
     for (intid, _) in &guest.forwarded {
         gic::route(*intid, index, crate::system::mpidr_of(index));
@@ -542,7 +593,10 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
     guest.resample();
-    match guest.vm.trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa }) {
+    match guest
+        .vm
+        .trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa })
+    {
         Next::Resume => guest.before_entry(),
         next => guest.act(next, vcpu),
     }
@@ -552,9 +606,9 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_irq(area: &'static mut CoreArea) {
     let (guest, vcpu) = guest_of(area);
-    guest.take_interrupts();
-    if let Some(next) = guest.carry_out_asks() {
-        guest.act(next, vcpu);
+    match guest.take_interrupts() {
+        Next::Resume => {}
+        next => guest.act(next, vcpu),
     }
 }
 
@@ -566,9 +620,9 @@ extern "C" fn guest_fiq(_area: &'static mut CoreArea) {
 
 /// An SError while the guest ran: something that it did broke on the host's bus.
 #[unsafe(no_mangle)]
-extern "C" fn guest_serror(area: &'static mut CoreArea, esr: u64) {
+extern "C" fn guest_serror(area: &'static mut CoreArea) {
     let (guest, vcpu) = guest_of(area);
-    let reason = reliquary::vm::report::Reason::HostError { esr };
+    let reason = reliquary::vm::report::Reason::SError;
     let next = guest.vm.stop(CPU, vcpu, &mut guest.hardware, reason);
     guest.act(next, vcpu);
 }

@@ -55,7 +55,11 @@ impl HostRam {
     pub fn longest(&self) -> u64 {
         self.free
             .iter()
-            .map(|range| range.end.saturating_sub(range.start.next_multiple_of(BLOCK)))
+            .map(|range| {
+                range
+                    .end
+                    .saturating_sub(range.start.next_multiple_of(BLOCK))
+            })
             .max()
             .unwrap_or(0)
     }
@@ -99,7 +103,10 @@ impl GuestMemory {
     ///
     /// Which window or store could not be had, and why.
     pub fn new(plan: &Plan, ram: &mut HostRam) -> Result<Self, (String, Shortage)> {
-        let mut memory = Self { regions: Vec::new(), stores: Vec::new() };
+        let mut memory = Self {
+            regions: Vec::new(),
+            stores: Vec::new(),
+        };
         for (window, what) in plan.windows.iter().enumerate() {
             let writable = match what.kind {
                 WindowKind::Ram => true,
@@ -107,7 +114,12 @@ impl GuestMemory {
                 _ => continue,
             };
             let piece = Piece::take(ram, what.bytes).map_err(|why| (what.node.clone(), why))?;
-            memory.regions.push(Region { window, at: what.at, piece, writable });
+            memory.regions.push(Region {
+                window,
+                at: what.at,
+                piece,
+                writable,
+            });
         }
         // A store's number is its place here: the map hands them out from 0 on.
         for device in &plan.devices {
@@ -148,7 +160,11 @@ impl GuestMemory {
     fn in_store(&self, store: StoreId, offset: u64, bytes: usize) -> Result<u64, Unbacked> {
         let piece = self.stores.get(usize::from(store.0)).ok_or(Unbacked)?;
         let end = offset.checked_add(bytes as u64).ok_or(Unbacked)?;
-        if end > piece.bytes { Err(Unbacked) } else { Ok(piece.host + offset) }
+        if end > piece.bytes {
+            Err(Unbacked)
+        } else {
+            Ok(piece.host + offset)
+        }
     }
 
     /// Copies an image into RAM or ROM, before the VM starts.
@@ -172,7 +188,11 @@ impl GuestMemory {
     /// Cleans everything to the point of coherency: a guest starts with its caches off.
     pub fn publish(&self) {
         let line = 4u64 << (mrs!("ctr_el0") >> 16 & 0xf);
-        let pieces = self.regions.iter().map(|region| &region.piece).chain(&self.stores);
+        let pieces = self
+            .regions
+            .iter()
+            .map(|region| &region.piece)
+            .chain(&self.stores);
         for piece in pieces {
             for at in (piece.host..piece.host + piece.bytes).step_by(line as usize) {
                 // SAFETY: cache maintenance of mapped RAM changes no data.

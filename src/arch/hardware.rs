@@ -125,18 +125,34 @@ impl Core for Hardware {
         msr!("dbgbcr0_el1", control);
         msr!("dbgbcr1_el1", control);
         let mdscr = mrs!("mdscr_el1");
-        msr!("mdscr_el1", if at.is_some() { mdscr | MDSCR_MDE } else { mdscr & !MDSCR_MDE });
+        msr!(
+            "mdscr_el1",
+            if at.is_some() {
+                mdscr | MDSCR_MDE
+            } else {
+                mdscr & !MDSCR_MDE
+            }
+        );
         barrier_isb();
     }
 
     fn step(&mut self, on: bool) {
         let mdscr = mrs!("mdscr_el1");
-        msr!("mdscr_el1", if on { mdscr | MDSCR_SS } else { mdscr & !MDSCR_SS });
+        msr!(
+            "mdscr_el1",
+            if on {
+                mdscr | MDSCR_SS
+            } else {
+                mdscr & !MDSCR_SS
+            }
+        );
         barrier_isb();
     }
 
     fn clean_invalidate(&mut self, from: Ipa, bytes: u64) {
-        let Some(host) = self.memory.host_address(from, bytes) else { return };
+        let Some(host) = self.memory.host_address(from, bytes) else {
+            return;
+        };
         let line = 4u64 << (mrs!("ctr_el0") >> 16 & 0xf);
         let mut at = host & !(line - 1);
         while at < host + bytes {

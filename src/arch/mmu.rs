@@ -71,16 +71,20 @@ static POOL: TablePool = TablePool(UnsafeCell::new([[0; 512]; TABLES]));
 
 /// TTBR0_EL2's value, for secondary cores (boot.S).
 #[unsafe(no_mangle)]
-static OWN_TTBR0: Ttbr = Ttbr(UnsafeCell::new(0));
+static OWN_TTBR0: EarlyWord = EarlyWord(UnsafeCell::new(0));
 #[repr(transparent)]
-struct Ttbr(UnsafeCell<u64>);
+struct EarlyWord(UnsafeCell<u64>);
 // SAFETY: written once by core 0 before any other core runs.
-unsafe impl Sync for Ttbr {}
+unsafe impl Sync for EarlyWord {}
+
+/// How many tables `build_own_tables` used: the first number that is free.
+static USED_AT_BOOT: EarlyWord = EarlyWord(UnsafeCell::new(0));
 
 struct OwnTables {
     used: usize,
 }
-static OWN: Mutex<OwnTables> = Mutex::new(OwnTables { used: 0 });
+/// None until the first use with the MMU on: exclusives may not work before.
+static OWN: Mutex<Option<OwnTables>> = Mutex::new(None);
 
 impl OwnTables {
     fn entry(table: usize, index: usize) -> *mut u64 {
@@ -108,7 +112,10 @@ impl OwnTables {
         let entry = Self::get(table, index);
         if entry & VALID == 0 {
             if self.used == TABLES {
-                return Err(MapRefused { at, why: "the hypervisor's own page tables are full" });
+                return Err(MapRefused {
+                    at,
+                    why: "the hypervisor's own page tables are full",
+                });
             }
             let new = self.used;
             self.used += 1;
@@ -116,7 +123,10 @@ impl OwnTables {
             Self::set(table, index, address | VALID | TABLE_OR_PAGE);
             Ok(new)
         } else if entry & TABLE_OR_PAGE == 0 {
-            Err(MapRefused { at, why: "a larger block is mapped there already" })
+            Err(MapRefused {
+                at,
+                why: "a larger block is mapped there already",
+            })
         } else {
             Ok(Self::table_at(entry & ADDRESS))
         }
@@ -138,12 +148,21 @@ impl OwnTables {
                     (level3, (at >> 12) as usize & 511, PAGE as u64)
                 }
             };
-            let page = if size == PAGE as u64 { TABLE_OR_PAGE } else { 0 };
+            let page = if size == PAGE as u64 {
+                TABLE_OR_PAGE
+            } else {
+                0
+            };
             let wanted = at | rights.bits() | page;
             match Self::get(table, index) {
                 present if present & VALID == 0 => Self::set(table, index, wanted),
                 present if present == wanted => {}
-                _ => return Err(MapRefused { at, why: "it is mapped already, with other rights" }),
+                _ => {
+                    return Err(MapRefused {
+                        at,
+                        why: "it is mapped already, with other rights",
+                    });
+                }
             }
             at += size;
         }
@@ -184,7 +203,7 @@ extern "C" fn build_own_tables(image: u64) -> u64 {
     // SAFETY: core 0 alone runs, with the MMU off; nobody holds a reference to either.
     unsafe {
         OWN_TTBR0.0.get().write_volatile(root);
-        *OWN.as_mut_ptr() = own;
+        USED_AT_BOOT.0.get().write_volatile(own.used as u64);
     }
     root
 }
@@ -199,8 +218,16 @@ pub fn map(from: u64, size: u64, rights: Rights) -> Result<(), MapRefused> {
         .checked_add(size)
         .and_then(|end| end.checked_next_multiple_of(page))
         .filter(|end| *end <= 1 << 48)
-        .ok_or(MapRefused { at: from, why: "the range runs past 48-bit addresses" })?;
-    OWN.lock().map(start, end, rights)?;
+        .ok_or(MapRefused {
+            at: from,
+            why: "the range runs past 48-bit addresses",
+        })?;
+    let mut own = OWN.lock();
+    let own = own.get_or_insert_with(|| OwnTables {
+        // SAFETY: written before the MMU was on, by core 0, and never again.
+        used: unsafe { USED_AT_BOOT.0.get().read_volatile() } as usize,
+    });
+    own.map(start, end, rights)?;
     dsb(ISHST);
     isb(SY);
     Ok(())

@@ -13,7 +13,6 @@ pub enum Conduit {
 
 const CPU_ON: u64 = 0xc400_0003;
 const SYSTEM_OFF: u64 = 0x8400_0008;
-const SYSTEM_RESET: u64 = 0x8400_0009;
 
 fn call(conduit: Conduit, function: u64, x1: u64, x2: u64, x3: u64) -> i64 {
     let mut x0 = function;
@@ -41,9 +40,4 @@ pub fn cpu_on(conduit: Conduit, mpidr: u64, entry: u64, context: u64) -> Result<
 /// Switches the host off. Returns only if the firmware cannot.
 pub fn system_off(conduit: Conduit) {
     call(conduit, SYSTEM_OFF, 0, 0, 0);
-}
-
-/// Resets the host. Returns only if the firmware cannot.
-pub fn system_reset(conduit: Conduit) {
-    call(conduit, SYSTEM_RESET, 0, 0, 0);
 }

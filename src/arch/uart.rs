@@ -24,7 +24,10 @@ impl Uart {
     /// stay as the boot loader left them.
     pub fn open(base: HostPa) -> Result<Self, MapRefused> {
         mmu::map(base.0, PAGE as u64, Rights::Device)?;
-        let uart = Self { base: base.0 as usize, tx_interrupt: false };
+        let uart = Self {
+            base: base.0 as usize,
+            tx_interrupt: false,
+        };
         uart.write(UARTICR, 0x7ff);
         Ok(uart)
     }

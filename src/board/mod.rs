@@ -9,15 +9,23 @@
 //! now, the register is read or written, and what changed on its lines is propagated by the
 //! [`wiring`] before the answer goes back.
 
+pub mod bus;
+pub mod catalog;
+pub mod census;
 pub mod devicetree;
 pub mod error;
+mod machine;
+mod pass_through;
 pub mod plan;
+#[cfg(test)]
+mod tests;
+pub mod wiring;
 
 use crate::access::{Initiator, Security, Width};
-use crate::emul::SerialPort;
 use crate::memory::BoardMemory;
 use crate::units::{HostPa, Instant, Ipa};
 pub use error::MapError;
+pub use machine::Board;
 pub use plan::Plan;
 
 /// What the board may ask of the world in one call.
@@ -77,6 +85,20 @@ pub enum CpuTimer {
     Virtual,
     /// CNTHP.
     Hypervisor,
+}
+
+impl CpuTimer {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::SecurePhysical => 0,
+            Self::NonSecurePhysical => 1,
+            Self::Virtual => 2,
+            Self::Hypervisor => 3,
+        }
+    }
 }
 
 /// A CPU's interrupt inputs.
@@ -143,93 +165,4 @@ pub struct RecentAccess {
     pub value: u64,
     /// Whether it ended in a fault.
     pub refused: bool,
-}
-
-/// A board.
-pub struct Board {
-    plan: Plan,
-}
-
-impl Board {
-    /// Makes the devices of `plan` and joins them.
-    pub fn build(plan: &Plan) -> Result<Self, MapError> {
-        Ok(Self { plan: plan.clone() })
-    }
-
-    /// What the board was built from.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// Puts every device into its reset state.
-    pub fn reset(&mut self, _world: &World<'_>, _kind: crate::emul::Reset) {}
-
-    /// A read by a bus master.
-    pub fn read(
-        &mut self,
-        _world: &World<'_>,
-        _at: Ipa,
-        _how: Transaction,
-    ) -> Result<Reply, BusFault> {
-        Err(BusFault::Unclaimed)
-    }
-
-    /// A write by a bus master.
-    pub fn write(
-        &mut self,
-        _world: &World<'_>,
-        _at: Ipa,
-        _how: Transaction,
-        _value: u64,
-    ) -> Result<Reply, BusFault> {
-        Err(BusFault::Unclaimed)
-    }
-
-    /// What a tapped access, answered with [`Reply::Host`], read or wrote.
-    pub fn record(&mut self, _value: u64) {}
-
-    /// Brings every device whose deadline is due up to now.
-    pub fn advance(&mut self, _world: &World<'_>) {}
-
-    /// When [`advance`](Board::advance) is next owed.
-    pub fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
-    /// The output of a CPU's generic timer: drives the private interrupt that the map names.
-    pub fn timer_line(&mut self, _world: &World<'_>, _cpu: u8, _timer: CpuTimer, _level: bool) {}
-
-    /// The level of interrupt `index` of [`Plan::host_interrupts`], a passed-through device's.
-    pub fn host_interrupt(&mut self, _world: &World<'_>, _index: usize, _level: bool) {}
-
-    /// A CPU's interrupt inputs.
-    pub fn cpu_lines(&self, _cpu: u8) -> CpuLines {
-        CpuLines::default()
-    }
-
-    /// The next thing that the board asks of its VM; call until `None`.
-    pub fn take_ask(&mut self) -> Option<BoardAsk> {
-        None
-    }
-
-    /// The UART that `/chosen` names in `stdout-path`, or else the first one.
-    pub fn console(&mut self) -> Option<&mut dyn SerialPort> {
-        None
-    }
-
-    /// A byte arrives at the console: receives it and propagates the lines. `false` if the
-    /// console has no room (the byte was not taken) or the board has none.
-    pub fn console_receive(&mut self, _world: &World<'_>, _byte: u8) -> bool {
-        false
-    }
-
-    /// What is nearest to `at`.
-    pub fn nearest(&self, _at: Ipa) -> Option<Nearest<'_>> {
-        None
-    }
-
-    /// The last [`RECENT`] device accesses, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = &RecentAccess> {
-        core::iter::empty()
-    }
 }

@@ -1,8 +1,15 @@
 //! A board's map, read and checked.
 
+use super::catalog::{self, Entry, Input, Output};
+use super::census::{self, Role};
+use super::devicetree::{Node, Tree};
 use super::error::MapError;
+use super::wiring::{Source, Wire, Wiring};
+use super::{CpuTimer, bus, pass_through};
 use crate::memory::StoreId;
 use crate::units::{HostPa, Ipa};
+use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -16,7 +23,8 @@ pub struct Plan {
     pub compatible: Vec<String>,
     /// `reliquary,secure`: the guest enters in Secure state.
     pub secure: bool,
-    /// The CPUs, in the map's order; a vCPU's number is its index here.
+    /// The CPUs, in the map's order; a vCPU's number is its index here. A VM with fewer cores
+    /// than the board cuts the list before it builds the board.
     pub cpus: Vec<CpuPlan>,
     /// How the guest reaches PSCI, if the board has it.
     pub psci: Option<PsciPlan>,
@@ -26,6 +34,8 @@ pub struct Plan {
     pub windows: Vec<Window>,
     /// The devices, in the map's order.
     pub devices: Vec<DevicePlan>,
+    /// The interrupt wiring.
+    pub wires: Vec<Wire>,
     /// Index in `devices` of the console's UART.
     pub console: Option<usize>,
     /// Interrupts of passed-through devices, which the metal forwards.
@@ -34,6 +44,8 @@ pub struct Plan {
     pub unclaimed: Unclaimed,
     /// Ranges with a policy of their own: what falls there is ignored.
     pub ignored: Vec<Range>,
+    /// The map itself, from which the devices' constructors read.
+    pub(super) map: Vec<u8>,
 }
 
 /// A range of addresses.
@@ -82,7 +94,7 @@ pub struct PsciPlan {
 /// The generic timer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimerPlan {
-    /// The private interrupt (INTID 16 to 31) of each [`super::CpuTimer`], in its order.
+    /// The private interrupt (INTID 16 to 31) of each [`CpuTimer`], in its order.
     pub ppis: [Option<u16>; 4],
     /// `clock-frequency`, which the firmware of a board sometimes leaves to the tree.
     pub frequency: Option<u32>,
@@ -110,7 +122,8 @@ pub enum WindowKind {
     Ram,
     /// Memory that the guest only reads.
     Rom,
-    /// The memory (or direct reads) of another window, again.
+    /// The memory (or direct reads) of another window, again. The whole of it lies in one
+    /// window, which is no alias.
     Alias {
         /// The address of which this window's first byte is an alias.
         target: Ipa,
@@ -154,15 +167,18 @@ pub enum WindowKind {
 pub struct DevicePlan {
     /// Its node's path.
     pub node: String,
-    /// The `compatible` by which its emulator was found; empty for a pass-through.
+    /// The `compatible` by which its emulator is found.
     pub compatible: String,
-    /// A backing store of this many bytes, if it has one.
+    /// A backing store of this many bytes, if it has one: its direct windows, one after the
+    /// other in the order of `reg`.
     pub store: Option<(StoreId, u64)>,
 }
 
 /// An interrupt of a passed-through device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostInterrupt {
+    /// Path of the device's node in the map.
+    pub node: String,
     /// Path of the device's node in the host's tree.
     pub host_node: String,
     /// Index in that node's `interrupts`.
@@ -175,21 +191,605 @@ pub struct HostInterrupt {
 
 impl Plan {
     /// Reads a map, a flattened device tree, and says everything that is wrong with it.
-    pub fn read(_map: &[u8]) -> Result<Self, Vec<MapError>> {
-        Ok(Self::default())
+    pub fn read(map: &[u8]) -> Result<Self, Vec<MapError>> {
+        let tree = Tree::read(map).map_err(|error| alloc::vec![error])?;
+        let (roles, errors) = census::roles(&tree);
+        let mut reading = Reading {
+            plan: Self {
+                map: tree.blob().to_vec(),
+                ..Self::default()
+            },
+            errors,
+            devices: Vec::new(),
+        };
+        reading.root(&tree);
+        for (node, role) in &roles {
+            let step = reading.node(*node, *role);
+            reading.keep(step);
+        }
+        if reading.plan.cpus.is_empty() {
+            reading.errors.push(
+                MapError::new("/cpus", "there is no CPU")
+                    .mend("add a cpu node with its compatible"),
+            );
+        }
+        reading.check_windows();
+        reading.wire(&roles);
+        reading.console(&tree);
+        if reading.errors.is_empty() {
+            Ok(reading.plan)
+        } else {
+            Err(reading.errors)
+        }
     }
 
-    /// Finds passed-through devices in the host's tree.
-    pub fn bind_host(&mut self, _host: &[u8]) -> Result<(), Vec<MapError>> {
-        Ok(())
+    /// Finds the passed-through devices in the host's tree: addresses and interrupts.
+    pub fn bind_host(&mut self, host: &[u8]) -> Result<(), Vec<MapError>> {
+        pass_through::bind(self, host)
     }
 
     /// Whether `at` to `at + bytes` is one window's RAM.
     pub fn is_ram(&self, at: Ipa, bytes: u64) -> bool {
-        self.windows.iter().any(|w| {
-            matches!(w.kind, WindowKind::Ram)
-                && at.0.checked_sub(w.at.0).and_then(|o| o.checked_add(bytes)) <= Some(w.bytes)
-                && at >= w.at
-        })
+        self.windows
+            .iter()
+            .any(|w| matches!(w.kind, WindowKind::Ram) && w.holds(at, bytes))
     }
+}
+
+impl Window {
+    /// Whether `at` to `at + bytes` lies in it.
+    pub fn holds(&self, at: Ipa, bytes: u64) -> bool {
+        at.0.checked_sub(self.at.0)
+            .and_then(|offset| offset.checked_add(bytes))
+            .is_some_and(|end| end <= self.bytes)
+    }
+}
+
+/// A plan on its way.
+struct Reading {
+    plan: Plan,
+    errors: Vec<MapError>,
+    /// The node's number in the tree, and the emulator, of each of the plan's devices.
+    devices: Vec<(usize, &'static Entry)>,
+}
+
+impl Reading {
+    fn keep(&mut self, step: Result<(), MapError>) {
+        if let Err(error) = step {
+            self.errors.push(error);
+        }
+    }
+
+    fn root(&mut self, tree: &Tree<'_>) {
+        let root = tree.root();
+        self.plan.model = root
+            .strings("model")
+            .next()
+            .map(ToOwned::to_owned)
+            .unwrap_or_default();
+        self.plan.compatible = root.strings("compatible").map(ToOwned::to_owned).collect();
+        self.plan.secure = root.has("reliquary,secure");
+        self.plan.unclaimed = match root.strings("reliquary,unclaimed").next() {
+            None | Some("abort") => Unclaimed::Abort,
+            Some("ignore") => Unclaimed::Ignore,
+            Some("learn") => Unclaimed::Learn,
+            Some(other) => {
+                self.errors.push(
+                    root.wrong(format!("\"{other}\" is no policy"))
+                        .property("reliquary,unclaimed")
+                        .mend("say \"abort\", \"ignore\" or \"learn\""),
+                );
+                Unclaimed::Abort
+            }
+        };
+        let step = self.ignored(root);
+        self.keep(step);
+    }
+
+    fn ignored(&mut self, root: Node<'_, '_>) -> Result<(), MapError> {
+        let name = "reliquary,ignore-ranges";
+        let Some(mut cells) = root.cells(name)? else {
+            return Ok(());
+        };
+        let (address, size) = (root.address_cells(), root.size_cells());
+        while !cells.is_empty() {
+            let (Some(at), Some(bytes)) = (cells.take_u64(address), cells.take_u64(size)) else {
+                return Err(root
+                    .wrong(format!("not {address} + {size} cells each"))
+                    .property(name));
+            };
+            if bytes == 0 || at.checked_add(bytes).is_none() {
+                return Err(root
+                    .wrong(format!("{at:#x}, {bytes:#x} is no range"))
+                    .property(name));
+            }
+            self.plan.ignored.push(Range { at: Ipa(at), bytes });
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, node: Node<'_, '_>, role: Role) -> Result<(), MapError> {
+        match role {
+            Role::Described | Role::Bus | Role::Part | Role::Disabled => Ok(()),
+            Role::Memory | Role::Ram => self.memory(node),
+            Role::Alias => self.alias(node),
+            Role::Cpu => self.cpu(node),
+            Role::Timer => self.timer(node),
+            Role::Psci => self.psci(node),
+            Role::Device(entry) => self.device(node, entry),
+            Role::PassThrough { tap } => self.pass_through(node, tap),
+            Role::Unknown => Err(unknown(node)),
+        }
+    }
+
+    /// The node's register blocks in CPU addresses, sound as windows.
+    fn blocks(node: Node<'_, '_>) -> Result<Vec<(Ipa, u64)>, MapError> {
+        let blocks = node.reg()?.into_iter().map(|reg| {
+            let at = reg.cpu.ok_or_else(|| {
+                node.wrong(format!(
+                    "{:#x} is in no range of the buses above it",
+                    reg.bus
+                ))
+                .property("reg")
+                .mend("the ranges of its parents must lead there")
+            })?;
+            if reg.bytes == 0 {
+                return Err(node.wrong("a block of no bytes").property("reg"));
+            }
+            if at.checked_add(reg.bytes).is_none() {
+                return Err(node
+                    .wrong("it wraps around the end of addresses")
+                    .property("reg"));
+            }
+            Ok((Ipa(at), reg.bytes))
+        });
+        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+        if blocks.is_empty() {
+            return Err(node.wrong("it has no reg").mend("give it its addresses"));
+        }
+        Ok(blocks)
+    }
+
+    fn memory(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        for (at, bytes) in Self::blocks(node)? {
+            if (at.0 | bytes) & 0xfff != 0 {
+                return Err(node
+                    .wrong(format!("{at}, {bytes:#x} bytes: not whole pages of 4 KiB"))
+                    .property("reg"));
+            }
+            self.window(at, bytes, node, WindowKind::Ram);
+        }
+        Ok(())
+    }
+
+    fn window(&mut self, at: Ipa, bytes: u64, node: Node<'_, '_>, kind: WindowKind) {
+        self.plan.windows.push(Window {
+            at,
+            bytes,
+            node: node.path(),
+            kind,
+        });
+    }
+
+    fn alias(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        let name = "reliquary,alias";
+        let target = node
+            .cells(name)?
+            .and_then(|mut cells| cells.take_u64(cells.len()));
+        let target = target.ok_or_else(|| node.wrong("it is no address").property(name))?;
+        let mut offset = 0u64;
+        for (at, bytes) in Self::blocks(node)? {
+            let target = Ipa(target.wrapping_add(offset));
+            self.window(at, bytes, node, WindowKind::Alias { target });
+            offset = offset.wrapping_add(bytes);
+        }
+        Ok(())
+    }
+
+    fn cpu(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        let mut reg = node.cells("reg")?.unwrap_or_default();
+        let affinity = reg.take_u64(reg.len()).unwrap_or(0);
+        let compatible = node
+            .strings("compatible")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        self.plan.cpus.push(CpuPlan {
+            node: node.path(),
+            compatible,
+            affinity,
+        });
+        Ok(())
+    }
+
+    fn timer(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        let mut ppis = [None; 4];
+        for (slot, interrupt) in ppis.iter_mut().zip(node.interrupts()?) {
+            let [kind, number, ..] = interrupt.specifier;
+            if kind != 1 || number > 15 {
+                return Err(node
+                    .wrong(format!(
+                        "interrupt <{kind} {number}> is no private interrupt (1, 0 to 15)"
+                    ))
+                    .property("interrupts"));
+            }
+            *slot = Some(number as u16 | 16);
+        }
+        self.plan.timer = Some(TimerPlan {
+            ppis,
+            frequency: node.u32("clock-frequency")?,
+            any_frequency: node
+                .parent()
+                .is_some_and(|p| p.has("reliquary,any-timer-frequency"))
+                || node.has("reliquary,any-timer-frequency"),
+        });
+        Ok(())
+    }
+
+    fn psci(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        let hvc = match node.str("method")? {
+            Some("hvc") => true,
+            Some("smc") => false,
+            _ => return Err(node.wrong("it is neither hvc nor smc").property("method")),
+        };
+        let version = if node.is_compatible("arm,psci-1.0") {
+            0x100
+        } else if node.is_compatible("arm,psci-0.2") {
+            2
+        } else {
+            1
+        };
+        let mut functions = [None; 4];
+        for (slot, name) in
+            functions
+                .iter_mut()
+                .zip(["cpu_suspend", "cpu_off", "cpu_on", "migrate"])
+        {
+            *slot = node.u32(name)?;
+        }
+        self.plan.psci = Some(PsciPlan {
+            hvc,
+            version,
+            functions,
+        });
+        Ok(())
+    }
+
+    fn device(&mut self, node: Node<'_, '_>, entry: &'static Entry) -> Result<(), MapError> {
+        let device = self.plan.devices.len();
+        let blocks = Self::blocks(node)?;
+        let store = entry.direct_reads.then(|| {
+            let stores = self
+                .plan
+                .devices
+                .iter()
+                .filter(|d| d.store.is_some())
+                .count();
+            StoreId(stores as u16)
+        });
+        let mut stored = 0u64;
+        for (region, (at, bytes)) in blocks.into_iter().enumerate() {
+            let region = u8::try_from(region)
+                .map_err(|_| node.wrong("more than 256 register blocks").property("reg"))?;
+            let kind = match store {
+                Some(store) => WindowKind::DirectReads {
+                    device,
+                    region,
+                    store,
+                    offset: stored,
+                    at_reset: true,
+                },
+                None => WindowKind::Device { device, region },
+            };
+            stored = stored.saturating_add(bytes);
+            self.window(at, bytes, node, kind);
+        }
+        self.devices.push((node.index(), entry));
+        self.plan.devices.push(DevicePlan {
+            node: node.path(),
+            compatible: entry.compatible.to_owned(),
+            store: store.map(|store| (store, stored)),
+        });
+        Ok(())
+    }
+
+    fn pass_through(&mut self, node: Node<'_, '_>, tap: bool) -> Result<(), MapError> {
+        let name = "reliquary,pass-through";
+        let host_node = node.str(name)?.unwrap_or_default().to_owned();
+        for (region, (at, bytes)) in Self::blocks(node)?.into_iter().enumerate() {
+            if !tap && (at.0 | bytes) & 0xfff != 0 {
+                return Err(node
+                    .wrong(format!(
+                        "{at}, {bytes:#x} bytes: a part of a page cannot be passed through"
+                    ))
+                    .property("reg")
+                    .mend("give it whole pages of 4 KiB, or reliquary,tap"));
+            }
+            let kind = WindowKind::PassThrough {
+                host_node: host_node.clone(),
+                region: region.min(255) as u8,
+                host: None,
+                tap,
+            };
+            self.window(at, bytes, node, kind);
+        }
+        Ok(())
+    }
+
+    /// Sorts the windows; says which overlap, and which alias leads nowhere.
+    fn check_windows(&mut self) {
+        let windows = &mut self.plan.windows;
+        windows.sort_by_key(|w| w.at);
+        for pair in windows.windows(2) {
+            let [a, b] = pair else { continue };
+            let Some(shared) =
+                a.at.0
+                    .checked_add(a.bytes)
+                    .and_then(|e| e.checked_sub(b.at.0))
+            else {
+                continue;
+            };
+            if shared == 0 {
+                continue;
+            }
+            let ram = |w: &Window| matches!(w.kind, WindowKind::Ram);
+            let (it, other) = if ram(b) && !ram(a) { (a, b) } else { (b, a) };
+            let what = if ram(other) {
+                format!(
+                    "the window at {} lies over the RAM of {}",
+                    it.at, other.node
+                )
+            } else {
+                format!(
+                    "the window at {} overlaps that of {} at {}",
+                    it.at, other.node, other.at
+                )
+            };
+            self.errors.push(
+                MapError::new(it.node.clone(), what)
+                    .property("reg")
+                    .mend("move one, make it smaller, or disable it"),
+            );
+        }
+        for window in windows.iter() {
+            let WindowKind::Alias { target } = window.kind else {
+                continue;
+            };
+            let sound = |w: &Window| {
+                w.holds(target, window.bytes)
+                    && matches!(
+                        w.kind,
+                        WindowKind::Ram | WindowKind::Rom | WindowKind::DirectReads { .. }
+                    )
+            };
+            if !windows.iter().any(sound) {
+                self.errors.push(
+                    MapError::new(
+                        window.node.clone(),
+                        format!(
+                            "{:#x} bytes at {target} are not inside one memory",
+                            window.bytes
+                        ),
+                    )
+                    .property("reliquary,alias"),
+                );
+            }
+        }
+        // A page that is passed through belongs to one node alone.
+        for window in windows.iter() {
+            let WindowKind::PassThrough { tap: false, .. } = window.kind else {
+                continue;
+            };
+            let last = |w: &Window| w.at.0.saturating_add(w.bytes.saturating_sub(1)) >> 12;
+            let shared = windows.iter().find(|other| {
+                other.node != window.node
+                    && other.at.0 >> 12 <= last(window)
+                    && window.at.0 >> 12 <= last(other)
+            });
+            if let Some(other) = shared {
+                self.errors.push(
+                    MapError::new(
+                        window.node.clone(),
+                        format!("its page at {} is shared with {}", window.at, other.node),
+                    )
+                    .property("reliquary,pass-through")
+                    .mend("a shared page can only be tapped: add reliquary,tap"),
+                );
+            }
+        }
+        if self.errors.is_empty()
+            && let Err(bus::Clash(a, _)) = bus::Bus::new(windows.iter().map(|w| (w.at, w.bytes)))
+        {
+            let node = windows.get(a).map(|w| w.node.clone()).unwrap_or_default();
+            self.errors
+                .push(MapError::new(node, "its window cannot be on the bus").property("reg"));
+        }
+    }
+
+    /// Follows every device's interrupts to a controller's input.
+    fn wire(&mut self, roles: &[(Node<'_, '_>, Role)]) {
+        for (node, role) in roles {
+            let step = match role {
+                Role::Device(entry) if entry.controller.is_none() => {
+                    let device = self
+                        .devices
+                        .iter()
+                        .position(|(index, _)| *index == node.index());
+                    match device {
+                        Some(device) => self.wire_device(*node, device, entry),
+                        None => Ok(()),
+                    }
+                }
+                Role::PassThrough { .. } => self.wire_host(*node),
+                Role::Timer => self.wire_timers(*node),
+                _ => Ok(()),
+            };
+            self.keep(step);
+        }
+        if let Err(cycle) = Wiring::new(self.plan.devices.len(), &self.plan.wires) {
+            let mut nodes = cycle
+                .devices
+                .iter()
+                .filter_map(|d| self.plan.devices.get(*d));
+            let first = nodes.next().map(|d| d.node.clone()).unwrap_or_default();
+            let others: Vec<_> = nodes.map(|d| d.node.as_str()).collect();
+            self.errors.push(
+                MapError::new(
+                    first,
+                    format!(
+                        "its interrupts go in a circle through {}",
+                        others.join(", ")
+                    ),
+                )
+                .property("interrupts")
+                .mend("a controller's output may not lead back to its input"),
+            );
+        }
+    }
+
+    /// The index and input of the controller that an interrupt of `node` reaches.
+    fn target(
+        &self,
+        node: Node<'_, '_>,
+        interrupt: &super::devicetree::interrupts::Interrupt<'_, '_>,
+    ) -> Result<(usize, Input), MapError> {
+        let wrong = |what: String| node.wrong(what).property("interrupts");
+        let index = interrupt.controller.index();
+        let found = self.devices.iter().position(|(node, _)| *node == index);
+        let found = found.and_then(|d| Some((d, self.devices.get(d)?.1.controller?)));
+        let Some((device, controller)) = found else {
+            return Err(wrong(format!(
+                "{} is no interrupt controller that is emulated",
+                interrupt.controller.path()
+            )));
+        };
+        let input = (controller.input)(interrupt.controller, &interrupt.specifier)
+            .map_err(|what| wrong(what).mend("the binding of the controller says what is"))?;
+        Ok((device, input))
+    }
+
+    fn wire_device(
+        &mut self,
+        node: Node<'_, '_>,
+        device: usize,
+        entry: &Entry,
+    ) -> Result<(), MapError> {
+        let interrupts = node.interrupts()?;
+        for (index, interrupt) in interrupts.iter().enumerate() {
+            let (to, input) = self.target(node, interrupt)?;
+            let output = Output {
+                index,
+                of: interrupts.len(),
+                cpu: None,
+            };
+            match input {
+                Input::Shared(input) => {
+                    let line = (entry.line)(node, output);
+                    self.plan.wires.push(Wire {
+                        from: Source::Device { device, line },
+                        to,
+                        input,
+                    });
+                }
+                Input::Private { id, .. } => {
+                    for cpu in 0..self.plan.cpus.len().min(8) as u8 {
+                        let line = (entry.line)(
+                            node,
+                            Output {
+                                cpu: Some(cpu),
+                                ..output
+                            },
+                        );
+                        let input = catalog::ppi_line(cpu, id);
+                        self.plan.wires.push(Wire {
+                            from: Source::Device { device, line },
+                            to,
+                            input,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wire_host(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        let host_node = node.str("reliquary,pass-through")?.unwrap_or_default();
+        for (index, interrupt) in node.interrupts()?.iter().enumerate() {
+            let (to, input) = self.target(node, interrupt)?;
+            let Input::Shared(input) = input else {
+                return Err(node
+                    .wrong("a private interrupt cannot be forwarded from the host")
+                    .property("interrupts"));
+            };
+            let from = Source::Host(self.plan.host_interrupts.len());
+            self.plan.wires.push(Wire { from, to, input });
+            self.plan.host_interrupts.push(HostInterrupt {
+                node: node.path(),
+                host_node: host_node.to_owned(),
+                index,
+                intid: None,
+                edge: false,
+            });
+        }
+        Ok(())
+    }
+
+    fn wire_timers(&mut self, node: Node<'_, '_>) -> Result<(), MapError> {
+        for (timer, interrupt) in node.interrupts()?.iter().enumerate().take(CpuTimer::COUNT) {
+            let (to, input) = self.target(node, interrupt)?;
+            let Input::Private { id, .. } = input else {
+                continue;
+            };
+            for cpu in 0..self.plan.cpus.len().min(8) as u8 {
+                let from = Source::Timer {
+                    cpu,
+                    timer: timer as u8,
+                };
+                self.plan.wires.push(Wire {
+                    from,
+                    to,
+                    input: catalog::ppi_line(cpu, id),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// `/chosen`'s console, or the first UART of the aliases, or the first UART.
+    fn console(&mut self, tree: &Tree<'_>) {
+        let named = tree
+            .stdout()
+            .map(|(node, _)| node)
+            .or_else(|| tree.node("serial0"));
+        let index = named.map(Node::index);
+        self.plan.console = self
+            .devices
+            .iter()
+            .position(|(node, _)| Some(*node) == index);
+        if let Some(node) = named
+            && self.plan.console.is_none()
+            && tree.stdout().is_some()
+        {
+            self.errors.push(
+                MapError::new(
+                    "/chosen",
+                    format!("{} is no device that is emulated", node.path()),
+                )
+                .property("stdout-path"),
+            );
+        }
+    }
+}
+
+fn unknown(node: Node<'_, '_>) -> MapError {
+    let names: Vec<_> = node.strings("compatible").collect();
+    let primecell = catalog::identity_of(node).is_some();
+    node.wrong(format!("nothing emulates \"{}\"", names.join("\" or \"")))
+        .property("compatible")
+        .mend(if primecell {
+            "add reliquary,identity, or reliquary,pass-through, or status = \"disabled\""
+        } else {
+            "add reliquary,pass-through, or status = \"disabled\""
+        })
 }

@@ -22,6 +22,7 @@ impl Builder {
         let manifest = Manifest {
             system: system.to_string(),
             host: host.to_string(),
+            early_console: None,
             items: Vec::new(),
             vms: Vec::new(),
         };

@@ -65,6 +65,9 @@ pub struct Manifest {
     pub system: String,
     /// The host that the system was checked against (`qemu-virt`).
     pub host: String,
+    /// The host's PL011, as its map has it: where messages go if the host's own device tree
+    /// cannot be read.
+    pub early_console: Option<u64>,
     /// The packed files.
     pub items: Vec<Item>,
     /// The VMs, in the system file's order. The first one's console has the focus.

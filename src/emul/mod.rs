@@ -5,13 +5,24 @@
 //! through [`Device::lines`], bytes through a port. The header of each file names the manual,
 //! the device-tree `compatible` it serves, and every known deviation.
 
+pub mod a9_global_timer;
+pub mod a9_scu;
+pub mod a9_timers;
 pub mod apb;
+pub mod cfi_flash;
 pub mod gic;
 pub mod pl011;
 pub mod pl031;
+pub mod pl310;
 pub mod primecell;
+#[cfg(test)]
+mod random_walk;
 pub mod sp804;
+pub mod sp810;
 pub mod state;
+pub mod versatile_i2c;
+pub mod vexpress_config;
+pub mod vexpress_sysreg;
 
 use crate::access::{Access, Refusal};
 use crate::memory::{BoardMemory, StoreId, Unbacked};

@@ -22,10 +22,13 @@
 //! - The receive timeout's 32 bit periods begin with the last character's arrival.
 //! - Test registers (0x80 to 0x8C) read as 0. IFLS's reserved levels count as 7/8.
 
+mod config;
 mod line;
+mod modem;
 mod receiver;
 mod registers;
 mod ring;
+mod state;
 mod transmitter;
 
 use crate::access::{Access, Refusal};
@@ -33,78 +36,12 @@ use crate::emul::primecell::Identity;
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Line, Lines, Reset, SerialPort, apb};
 use crate::units::Instant;
+pub use config::{Config, Pacing, Revision};
 use line::LineControl;
 use receiver::Receiver;
 pub use receiver::{Condition, Received};
 use registers::{Register, cr, fr, int, lcr_h};
 use transmitter::Transmitter;
-
-/// When a character leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pacing {
-    /// As soon as it is written, if the transmitter is on.
-    AtOnce,
-    /// At the programmed baud rate.
-    Baud,
-}
-
-/// UARTPeriphID2's revision field (3.3.15), which the FIFOs' depth goes with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revision {
-    /// r1p0: revision 0, FIFOs of 16.
-    R1p0,
-    /// r1p1: revision 1, FIFOs of 16. The boards that QEMU models have it.
-    R1p1,
-    /// r1p3 and r1p4: revision 2, FIFOs of 16.
-    R1p4,
-    /// r1p5: revision 3, FIFOs of 32.
-    R1p5,
-}
-
-impl Revision {
-    const fn number(self) -> u8 {
-        match self {
-            Self::R1p0 => 0,
-            Self::R1p1 => 1,
-            Self::R1p4 => 2,
-            Self::R1p5 => 3,
-        }
-    }
-
-    const fn fifo_depth(self) -> usize {
-        match self {
-            Self::R1p0 | Self::R1p1 | Self::R1p4 => 16,
-            Self::R1p5 => 32,
-        }
-    }
-}
-
-/// How a UART is set up.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// UARTCLK in hertz.
-    pub uartclk: u64,
-    /// When a character leaves.
-    pub pacing: Pacing,
-    /// The part's revision.
-    pub revision: Revision,
-    /// Whether the board's boot loader, which the guest does not bring along, left the UART
-    /// on: 115,200 baud, 8N1, FIFOs and both directions enabled.
-    pub left_running: bool,
-}
-
-impl Config {
-    /// A UART as after reset, of revision r1p1, that transmits at once.
-    #[must_use]
-    pub const fn new(uartclk: u64) -> Self {
-        Self {
-            uartclk,
-            pacing: Pacing::AtOnce,
-            revision: Revision::R1p1,
-            left_running: false,
-        }
-    }
-}
 
 /// A PL011.
 pub struct Pl011 {
@@ -203,36 +140,6 @@ impl Pl011 {
         self.cr & (cr::UARTEN | direction) == cr::UARTEN | direction
     }
 
-    /// nUARTRTS: by hand, or while the receive FIFO is below its trigger level (2.6).
-    const fn requests_to_send(&self) -> bool {
-        if self.cr & cr::RTSEN != 0 {
-            self.receiver.level() < self.receive_trigger()
-        } else {
-            self.cr & cr::RTS != 0
-        }
-    }
-
-    /// The modem inputs: the pins, or in loopback the outputs (3.3.8), in UARTFR's bits.
-    const fn modem_inputs(&self) -> u16 {
-        if self.cr & cr::LBE == 0 {
-            return self.pins;
-        }
-        let mut inputs = 0;
-        if self.requests_to_send() {
-            inputs |= fr::CTS;
-        }
-        if self.cr & cr::DTR != 0 {
-            inputs |= fr::DSR;
-        }
-        if self.cr & cr::OUT1 != 0 {
-            inputs |= fr::DCD;
-        }
-        if self.cr & cr::OUT2 != 0 {
-            inputs |= fr::RI;
-        }
-        inputs
-    }
-
     /// Whether the transmitter may begin with a character.
     const fn may_send(&self) -> bool {
         self.is_on(cr::TXE) && (self.cr & cr::CTSEN == 0 || self.modem & fr::CTS != 0)
@@ -244,7 +151,7 @@ impl Pl011 {
         self.receiver.compare(rx_trigger, &mut self.ris);
         self.transmitter.compare(tx_trigger, &mut self.ris);
         let inputs = self.modem_inputs();
-        self.ris |= registers::modem_interrupts(inputs ^ self.modem);
+        self.ris |= modem::interrupts(inputs ^ self.modem);
         self.modem = inputs;
     }
 
@@ -305,6 +212,8 @@ impl Pl011 {
             Register::Uartdr => {
                 let word = self.receiver.take(&mut self.ris);
                 self.settle();
+                // In loopback with flow control, room here lets the transmitter go on.
+                self.send();
                 word.into()
             }
             Register::Uartrsr => self.receiver.status().into(),
@@ -467,59 +376,12 @@ impl Device for Pl011 {
     }
 
     fn save(&self, out: &mut Writer) {
-        out.u8(self.ilpr);
-        out.u16(self.ibrd);
-        out.u8(self.fbrd);
-        out.u8(self.line.lcr_h);
-        out.u32(self.line.divisor);
-        out.u16(self.cr);
-        out.u8(self.ifls);
-        out.u16(self.imsc);
-        out.u16(self.ris);
-        out.u8(self.dmacr);
-        out.u16(self.pins);
-        out.u16(self.modem);
-        out.u64(self.now.0);
-        self.transmitter.save(out);
-        self.receiver.save(out);
+        self.save_state(out);
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {
-        let config = self.config;
-        *self = Self::new(config);
-        let loaded = Self {
-            config,
-            ilpr: from.u8()?,
-            ibrd: from.u16()?,
-            fbrd: from.u8()?,
-            line: LineControl {
-                lcr_h: from.u8()?,
-                divisor: from.u32()?,
-            },
-            cr: from.u16()?,
-            ifls: from.u8()?,
-            imsc: from.u16()?,
-            ris: from.u16()?,
-            dmacr: from.u8()?,
-            pins: from.u16()?,
-            modem: from.u16()?,
-            now: Instant(from.u64()?),
-            transmitter: Transmitter::load(from)?,
-            receiver: Receiver::load(from)?,
-        };
-        let sound = loaded.fbrd < 64
-            && loaded.line.divisor < 1 << 22
-            && loaded.cr & !cr::DEFINED == 0
-            && loaded.ifls < 64
-            && (loaded.imsc | loaded.ris) & !int::ALL == 0
-            && loaded.dmacr < 8
-            && (loaded.pins | loaded.modem) & !fr::MODEM == 0
-            && loaded.transmitter.level() <= loaded.depth()
-            && loaded.receiver.level() <= loaded.depth();
-        if !sound {
-            return Err(Refusal::BadState);
-        }
-        *self = loaded;
+        *self = Self::new(self.config);
+        *self = Self::load_state(self.config, from)?;
         Ok(())
     }
 

@@ -88,7 +88,7 @@ const fn part(compatible: &'static str, name: &'static str, identity: Identity) 
 pub const PARTS: &[Part] = &[
     part(
         "arm,pl022",
-        "PL022 SSP (DDI 0194H)",
+        "PL022 SSP (DDI 0194G), r1p3",
         Identity::arm(0x022, 2, 0),
     ),
     part(

@@ -169,6 +169,9 @@ impl Vm {
     /// has reset.
     pub fn enter(&mut self, _cpu: u8, _core: &mut impl Core) {}
 
+    /// Puts the board into its reset state, before the vCPU enters anew.
+    pub fn reset(&mut self, _cpu: u8, _core: &mut impl Core) {}
+
     /// Handles a synchronous exception from the guest.
     pub fn trap(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, _trap: Trap) -> Next {
         self.stop(cpu, regs, core, Reason::Unexpected)

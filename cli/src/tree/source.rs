@@ -16,7 +16,7 @@ pub fn blob_of_file(file: &Path) -> Result<Vec<u8>> {
 }
 
 /// Compiles device tree source; the compiler's own messages name `file`.
-pub(super) fn compile(source: &[u8], file: &Path) -> Result<Vec<u8>> {
+pub(crate) fn compile(source: &[u8], file: &Path) -> Result<Vec<u8>> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

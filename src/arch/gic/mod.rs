@@ -47,12 +47,19 @@ static GIC: Once<Gic> = Once::new();
 /// Maps the controller and brings its distributor up, everything disabled.
 pub fn open(found: Found) -> Result<(), MapRefused> {
     let gic = match found {
-        Found::V2 { distributor, cpu_interface } => {
-            Gic::V2(v2::GicV2::open(distributor, cpu_interface)?)
-        }
-        Found::V3 { distributor, redistributors, redistributors_size } => {
-            Gic::V3(v3::GicV3::open(distributor, redistributors, redistributors_size)?)
-        }
+        Found::V2 {
+            distributor,
+            cpu_interface,
+        } => Gic::V2(v2::GicV2::open(distributor, cpu_interface)?),
+        Found::V3 {
+            distributor,
+            redistributors,
+            redistributors_size,
+        } => Gic::V3(v3::GicV3::open(
+            distributor,
+            redistributors,
+            redistributors_size,
+        )?),
     };
     GIC.call_once(|| gic);
     Ok(())

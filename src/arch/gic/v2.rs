@@ -25,7 +25,9 @@ impl GicV2 {
         mmu::map(distributor.0, 0x1000, Rights::Device)?;
         mmu::map(cpu_interface.0, 0x2000, Rights::Device)?;
         let gic = Self {
-            distributor: Distributor { base: distributor.0 as usize },
+            distributor: Distributor {
+                base: distributor.0 as usize,
+            },
             cpu_interface: cpu_interface.0 as usize,
         };
         let gicd = &gic.distributor;
@@ -71,7 +73,8 @@ impl GicV2 {
     }
 
     pub fn route(&self, id: u32, core: usize, _mpidr: u64) {
-        self.distributor.write_byte(ITARGETSR + id as usize, 1 << core);
+        self.distributor
+            .write_byte(ITARGETSR + id as usize, 1 << core);
     }
 
     pub fn set_edge(&self, id: u32, edge: bool) {

@@ -33,7 +33,9 @@ impl GicV3 {
         mmu::map(distributor.0, 0x1_0000, Rights::Device)?;
         mmu::map(redistributors.0, redistributors_size, Rights::Device)?;
         let gic = Self {
-            distributor: Distributor { base: distributor.0 as usize },
+            distributor: Distributor {
+                base: distributor.0 as usize,
+            },
             redistributors: redistributors.0 as usize,
             redistributors_end: (redistributors.0 + redistributors_size) as usize,
             frames: [const { AtomicUsize::new(0) }; CORES_MAX],
@@ -79,17 +81,25 @@ impl GicV3 {
             if typer & 1 << 4 != 0 {
                 return None; // Last
             }
-            frame += if typer & 1 << 1 != 0 { 4 * SGI_FRAME } else { 2 * SGI_FRAME };
+            frame += if typer & 1 << 1 != 0 {
+                4 * SGI_FRAME
+            } else {
+                2 * SGI_FRAME
+            };
         }
         None
     }
 
     fn own_frame(&self) -> Distributor {
-        Distributor { base: self.frames[core_area::index()].load(Ordering::Relaxed) }
+        Distributor {
+            base: self.frames[core_area::index()].load(Ordering::Relaxed),
+        }
     }
 
     pub fn open_core(&self) {
-        let frame = self.own_redistributor().expect("each core has a redistributor");
+        let frame = self
+            .own_redistributor()
+            .expect("each core has a redistributor");
         let redistributor = Distributor { base: frame };
         // Out of sleep: ProcessorSleep off, until ChildrenAsleep follows.
         redistributor.write(GICR_WAKER, redistributor.read(GICR_WAKER) & !(1 << 1));
@@ -125,7 +135,8 @@ impl GicV3 {
     }
 
     pub fn route(&self, id: u32, _core: usize, mpidr: u64) {
-        self.distributor.write_double(IROUTER + 8 * id as usize, mpidr & 0xff_00ff_ffff);
+        self.distributor
+            .write_double(IROUTER + 8 * id as usize, mpidr & 0xff_00ff_ffff);
     }
 
     pub fn set_edge(&self, id: u32, edge: bool) {

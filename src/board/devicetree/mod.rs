@@ -448,7 +448,7 @@ impl<'t, 'a> Node<'t, 'a> {
 }
 
 /// A list of cells: big-endian 32-bit words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cells<'a>(&'a [u8]);
 
 impl Cells<'_> {

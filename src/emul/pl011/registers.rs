@@ -114,24 +114,6 @@ pub(super) mod int {
     pub const ALL: u16 = 0x7ff;
 }
 
-/// The modem interrupts of the inputs that changed; those are in UARTFR's bits.
-pub(super) const fn modem_interrupts(changed: u16) -> u16 {
-    let mut raised = 0;
-    if changed & fr::RI != 0 {
-        raised |= int::RI;
-    }
-    if changed & fr::CTS != 0 {
-        raised |= int::CTS;
-    }
-    if changed & fr::DCD != 0 {
-        raised |= int::DCD;
-    }
-    if changed & fr::DSR != 0 {
-        raised |= int::DSR;
-    }
-    raised
-}
-
 /// The level that a field of UARTIFLS (3.3.9) selects in a FIFO of `depth`.
 pub(super) const fn trigger(select: u8, depth: usize) -> usize {
     let eighths = match select & 7 {

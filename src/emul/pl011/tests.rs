@@ -1,5 +1,6 @@
 use super::*;
 use crate::access::Width;
+use crate::emul::random_walk;
 use crate::memory::NoMemory;
 use registers::dr;
 use std::vec::Vec;
@@ -132,6 +133,7 @@ fn registers_have_the_manuals_reset_values() {
     assert_eq!(bench.deadline(), None);
 }
 
+/// QEMU 7.2's model keeps the reserved bits too; the manual wins.
 #[test]
 fn registers_keep_their_defined_bits_only() {
     let mut bench = Bench::new(at_once());
@@ -481,4 +483,19 @@ fn bytes_after_registers(_: &Bench) -> usize {
     bench.uart.transmitter.save(&mut out);
     bench.uart.receiver.save(&mut out);
     out.into_bytes().len()
+}
+
+#[test]
+fn lines_change_at_the_deadline_and_not_before() {
+    let offsets: Vec<u64> = (0..0x4c).step_by(4).collect();
+    for seed in 1..=20 {
+        for pacing in [Pacing::AtOnce, Pacing::Baud] {
+            let config = Config {
+                pacing,
+                left_running: seed % 2 == 0,
+                ..at_once()
+            };
+            random_walk::walk(|| Pl011::new(config), &offsets, seed, 2000);
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::emul::random_walk;
 use crate::memory::NoMemory;
 use std::vec::Vec;
 
@@ -173,4 +174,12 @@ fn saved_state_goes_on_where_it_was() {
         Err(Refusal::BadState)
     );
     assert_eq!(read(&mut other, 0, DR), 1000, "as after a cold reset");
+}
+
+#[test]
+fn lines_change_at_the_deadline_and_not_before() {
+    let offsets: Vec<u64> = (0..0x20).step_by(4).collect();
+    for seed in 1..=20 {
+        random_walk::walk(|| Pl031::new(Config::new(3)), &offsets, seed, 2000);
+    }
 }

@@ -231,3 +231,22 @@ fn at_once_a_baud_rate_that_was_never_set_counts_as_115200() {
     bench.receive(b"a");
     assert_eq!(bench.deadline(), Some(277_778));
 }
+
+#[test]
+fn reading_in_loopback_with_flow_control_lets_the_transmitter_go_on() {
+    let mut bench = Bench::running(at_once());
+    bench.write(CR, (0x301 | cr::LBE | cr::RTSEN | cr::CTSEN).into());
+    bench.write_all(&[7; 9]);
+    assert_eq!(
+        bench.read(FR) & fr::BUSY,
+        fr::BUSY,
+        "eight are at the trigger level"
+    );
+    assert!(!bench.line(6));
+    assert_eq!(bench.read(DR), 7);
+    assert!(
+        !bench.line(6),
+        "the ninth took the room, with nobody asking"
+    );
+    assert_eq!(bench.sent().len(), 9);
+}

@@ -1,0 +1,422 @@
+//! Which emulator serves which `compatible`. A device is added by one line of [`TABLE`].
+
+use super::devicetree::{Node, Tree};
+use super::error::MapError;
+use super::plan::Plan;
+use crate::emul::{
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, gic, pl011, pl031, pl310,
+    primecell, sp804, sp810, versatile_i2c, vexpress_sysreg,
+};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+
+/// How much of a device there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// A model of the whole part, but for what its header lists.
+    Modelled,
+    /// Registers that answer; what is behind them is absent or fixed.
+    Registers,
+    /// The identity registers only.
+    Identity,
+}
+
+impl Tier {
+    /// One word for reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Modelled => "modelled",
+            Self::Registers => "registers",
+            Self::Identity => "identity",
+        }
+    }
+}
+
+/// What a constructor is told.
+pub struct Making<'p, 't, 'a> {
+    /// The map.
+    pub tree: &'t Tree<'a>,
+    /// The device's node.
+    pub node: Node<'t, 'a>,
+    /// The plan, as far as devices depend on it: CPUs, Secure state.
+    pub plan: &'p Plan,
+    /// The size of the device's first register block.
+    pub bytes: u64,
+}
+
+type Make = fn(&Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError>;
+
+/// Which output line an entry of the node's `interrupts` is.
+type OutputLine = fn(Node<'_, '_>, Output) -> u16;
+
+/// An entry of a node's `interrupts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its index.
+    pub index: usize,
+    /// How many entries there are.
+    pub of: usize,
+    /// For a private interrupt: the CPU.
+    pub cpu: Option<u8>,
+}
+
+/// An interrupt controller's inputs.
+#[derive(Clone, Copy)]
+pub struct Controller {
+    /// Reads a specifier.
+    pub input: fn(Node<'_, '_>, &[u32; 4]) -> Result<Input, String>,
+}
+
+/// The input that a specifier names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One line for all CPUs.
+    Shared(Line),
+    /// A private interrupt of each CPU in the mask.
+    Private {
+        /// Its interrupt ID, 16 to 31.
+        id: u16,
+        /// Bit n: CPU n.
+        cpus: u8,
+    },
+}
+
+/// One emulator.
+pub struct Entry {
+    /// The string that picks it.
+    pub compatible: &'static str,
+    /// How much of the device there is.
+    pub tier: Tier,
+    /// What it is, in a few words.
+    pub summary: &'static str,
+    /// Makes it.
+    pub make: Make,
+    /// Its output lines.
+    pub line: OutputLine,
+    /// Set if it is an interrupt controller; its outputs are then the CPUs' inputs.
+    pub controller: Option<Controller>,
+    /// Whether its register blocks are memory that is read directly while the device says so.
+    pub direct_reads: bool,
+}
+
+const fn entry(compatible: &'static str, tier: Tier, summary: &'static str, make: Make) -> Entry {
+    Entry {
+        compatible,
+        tier,
+        summary,
+        make,
+        line: |_, o| o.index as u16,
+        controller: None,
+        direct_reads: false,
+    }
+}
+
+impl Entry {
+    const fn gic(mut self) -> Self {
+        self.controller = Some(Controller { input: gic_input });
+        self
+    }
+    const fn lines(mut self, line: OutputLine) -> Self {
+        self.line = line;
+        self
+    }
+    #[allow(dead_code)]
+    const fn direct_reads(mut self) -> Self {
+        self.direct_reads = true;
+        self
+    }
+}
+
+use Tier::{Identity, Modelled, Registers};
+
+/// The emulators, by `compatible`.
+pub static TABLE: &[Entry] = &[
+    entry("arm,pl011", Modelled, "PL011 UART", |m| {
+        let uartclk = m.clock(0).unwrap_or(24_000_000);
+        Ok(Box::new(pl011::Pl011::new(pl011::Config::new(uartclk))))
+    }),
+    entry("arm,pl031", Modelled, "PL031 real-time clock", |_| {
+        Ok(Box::new(pl031::Pl031::new(pl031::Config::new(0))))
+    }),
+    entry("arm,sp804", Modelled, "SP804 dual timer", |_| {
+        Ok(Box::new(sp804::Sp804::new(sp804::Config::new())))
+    })
+    .lines(sp804_line),
+    entry(
+        "arm,cortex-a15-gic",
+        Modelled,
+        "GICv2 interrupt controller",
+        |m| {
+            let config = gic::Config::cortex_a15(m.cpus(), gic_ids(m.node), m.plan.secure);
+            Ok(Box::new(gic::Gic::new(config)))
+        },
+    )
+    .gic(),
+    entry(
+        "arm,cortex-a9-gic",
+        Modelled,
+        "GICv1 interrupt controller",
+        |m| {
+            Ok(Box::new(gic::Gic::new(gic::Config::cortex_a9(
+                m.cpus(),
+                gic_ids(m.node),
+            ))))
+        },
+    )
+    .gic(),
+    entry(
+        "arm,gic-400",
+        Modelled,
+        "GIC-400 interrupt controller",
+        |m| {
+            let config = gic::Config::gic_400(m.cpus(), gic_ids(m.node), m.plan.secure);
+            Ok(Box::new(gic::Gic::new(config)))
+        },
+    )
+    .gic(),
+    entry(
+        "reliquary,gicv2",
+        Modelled,
+        "GICv2 of QEMU's virt machine",
+        |m| {
+            Ok(Box::new(gic::Gic::new(gic::Config::plain_v2(
+                m.cpus(),
+                gic_ids(m.node),
+            ))))
+        },
+    )
+    .gic(),
+    entry(
+        "arm,cortex-a9-scu",
+        Registers,
+        "Cortex-A9 snoop control unit",
+        |m| Ok(Box::new(a9_scu::Scu::new(a9_scu::Config::new(m.cpus())))),
+    ),
+    entry(
+        "arm,cortex-a9-twd-timer",
+        Modelled,
+        "Cortex-A9 private timer",
+        |m| {
+            Ok(Box::new(a9_timers::PrivateTimer::new(
+                m.cpus(),
+                m.a9_periphclk(),
+            )))
+        },
+    )
+    .lines(line_of_cpu),
+    entry(
+        "arm,cortex-a9-twd-wdt",
+        Modelled,
+        "Cortex-A9 private watchdog",
+        |m| {
+            Ok(Box::new(a9_timers::Watchdog::new(
+                m.cpus(),
+                m.a9_periphclk(),
+            )))
+        },
+    )
+    .lines(line_of_cpu),
+    entry(
+        "arm,cortex-a9-global-timer",
+        Modelled,
+        "Cortex-A9 global timer",
+        |m| {
+            Ok(Box::new(a9_global_timer::GlobalTimer::new(
+                m.cpus(),
+                m.a9_periphclk(),
+            )))
+        },
+    )
+    .lines(line_of_cpu),
+    entry(
+        "arm,pl310-cache",
+        Registers,
+        "L2C-310 level 2 cache controller",
+        |_| Ok(Box::new(pl310::Pl310::new(pl310::Config::R3P2))),
+    ),
+    entry(
+        "arm,vexpress-sysreg",
+        Modelled,
+        "Versatile Express system registers",
+        |m| {
+            let config = if m.tree.root().is_compatible("arm,vexpress,v2p-ca15") {
+                vexpress_sysreg::Config::vexpress_a15()
+            } else {
+                vexpress_sysreg::Config::vexpress_a9()
+            };
+            Ok(Box::new(vexpress_sysreg::VexpressSysreg::new(config)))
+        },
+    ),
+    entry("arm,sp810", Registers, "SP810 system controller", |_| {
+        Ok(Box::new(sp810::Sp810::new()))
+    }),
+    entry(
+        "arm,versatile-i2c",
+        Modelled,
+        "Versatile two-wire bus",
+        |_| Ok(Box::new(versatile_i2c::VersatileI2c::new())),
+    ),
+    entry(
+        "cfi-flash",
+        Modelled,
+        "CFI flash (Intel command set)",
+        flash,
+    )
+    .direct_reads(),
+];
+
+/// Registers and interrupt are banked: the line of each CPU.
+fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {
+    u16::from(output.cpu.unwrap_or(0))
+}
+
+fn flash(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let banks = m.node.reg()?.iter().map(|reg| reg.bytes).collect();
+    let width = m
+        .node
+        .u32("bank-width")?
+        .and_then(|width| u8::try_from(width).ok())
+        .unwrap_or(4);
+    let mut config = cfi_flash::Config::new(banks, width);
+    if let Some(width) = m.node.u32("device-width")? {
+        config.device_width = u8::try_from(width).unwrap_or(0);
+    }
+    let flash = cfi_flash::CfiFlash::new(&config)
+        .map_err(|why| m.node.wrong(format!("no flash is built like this: {why}")))?;
+    Ok(Box::new(flash))
+}
+
+/// One interrupt is the combined one; of two, each timer has its own. `arm,sp804-has-irq`
+/// says which timer's a single one is.
+fn sp804_line(node: Node<'_, '_>, output: Output) -> u16 {
+    match (output.of, node.u32("arm,sp804-has-irq")) {
+        (1, Ok(Some(timer @ 1..=2))) => timer as u16,
+        (1, _) => 0,
+        _ => (output.index as u16).saturating_add(1),
+    }
+}
+
+/// The emulator of a node with `reliquary,identity`.
+pub static IDENTITY: Entry = entry(
+    "reliquary,identity",
+    Identity,
+    "PrimeCell identity registers only",
+    |m| {
+        let identity =
+            identity_of(m.node).ok_or_else(|| m.node.wrong("its identity is not known"))?;
+        Ok(Box::new(primecell::IdentityOnly::new(primecell::Config {
+            identity,
+            size: m.bytes,
+        })))
+    },
+);
+
+/// The emulator of `compatible`.
+pub fn find(compatible: &str) -> Option<&'static Entry> {
+    if compatible == IDENTITY.compatible {
+        return Some(&IDENTITY);
+    }
+    #[cfg(test)]
+    if let Some(entry) = super::tests::DEVICES
+        .iter()
+        .find(|e| e.compatible == compatible)
+    {
+        return Some(entry);
+    }
+    TABLE.iter().find(|entry| entry.compatible == compatible)
+}
+
+/// The PrimeCell identity of a node: `arm,primecell-periphid`, or its part's.
+pub fn identity_of(node: Node<'_, '_>) -> Option<primecell::Identity> {
+    match node.u32("arm,primecell-periphid") {
+        Ok(Some(id)) => Some(primecell::Identity::from_periphid(id)),
+        _ => node
+            .strings("compatible")
+            .find_map(primecell::find)
+            .map(|part| part.identity),
+    }
+}
+
+/// How many interrupt IDs a GIC has: `reliquary,interrupt-ids`, or what the known boards have.
+pub fn gic_ids(node: Node<'_, '_>) -> u16 {
+    match node.u32("reliquary,interrupt-ids") {
+        Ok(Some(ids)) => ids.clamp(32, 1020) as u16,
+        // The Versatile Express daughterboards: 64 SPIs (Cortex-A9), 128 (Cortex-A15).
+        _ if node.is_compatible("arm,cortex-a15-gic") => 160,
+        _ if node.is_compatible("arm,cortex-a9-gic") => 96,
+        _ => 288,
+    }
+}
+
+/// The binding of `arm,gic`: kind (0 is SPI, 1 is PPI), number, flags with the CPUs' mask.
+fn gic_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> {
+    let [kind, number, flags, _] = *specifier;
+    let ids = gic_ids(node);
+    match kind {
+        0 => match u16::try_from(number).ok().and_then(|n| n.checked_add(32)) {
+            Some(id) if id < ids => Ok(Input::Shared(Line(id))),
+            _ => Err(format!(
+                "interrupt SPI {number} is out of range: {} has SPIs 0 to {}",
+                node.path(),
+                ids.saturating_sub(33)
+            )),
+        },
+        1 if number < 16 => Ok(Input::Private {
+            id: number as u16 | 16,
+            cpus: (flags >> 8 & 0xff) as u8,
+        }),
+        1 => Err(format!(
+            "interrupt PPI {number} is out of range: there are PPIs 0 to 15"
+        )),
+        _ => Err(format!(
+            "interrupt kind {kind} is neither SPI (0) nor PPI (1)"
+        )),
+    }
+}
+
+/// A GIC's input line for PPI `id` (16 to 31) of a CPU.
+pub const fn ppi_line(cpu: u8, id: u16) -> Line {
+    Line(
+        1024u16
+            .wrapping_add((cpu as u16).wrapping_mul(16))
+            .wrapping_add(id & 15),
+    )
+}
+
+impl Making<'_, '_, '_> {
+    /// The number of CPUs, at least 1.
+    pub fn cpus(&self) -> u8 {
+        self.plan.cpus.len().clamp(1, 8) as u8
+    }
+
+    /// PERIPHCLK of a Cortex-A9's private peripherals: its `clocks`, or 100 MHz (which the
+    /// guest measures, as the old trees do not tell it).
+    fn a9_periphclk(&self) -> u64 {
+        self.clock(0).unwrap_or(100_000_000)
+    }
+
+    /// The frequency of entry `index` of the node's `clocks`, as far as the tree tells it: a
+    /// fixed clock's, or an oscillator's whose range is one value.
+    pub fn clock(&self, index: usize) -> Option<u64> {
+        let mut cells = self.node.cells("clocks").ok()??;
+        let mut at = 0usize;
+        while let Some(phandle) = cells.next() {
+            let provider = self.tree.phandle(phandle)?;
+            let arguments = provider.u32("#clock-cells").ok()?.unwrap_or(0);
+            for _ in 0..arguments {
+                cells.next()?;
+            }
+            if at == index {
+                if let Ok(Some(hz)) = provider.u32("clock-frequency") {
+                    return Some(u64::from(hz));
+                }
+                let mut range = provider.cells("freq-range").ok()??;
+                let (low, high) = (range.next()?, range.next()?);
+                return (low == high).then_some(u64::from(low));
+            }
+            at = at.saturating_add(1);
+        }
+        None
+    }
+}

@@ -1,0 +1,628 @@
+//! The board itself: devices on a bus, joined by wires.
+
+use super::bus::{Bus, Miss};
+use super::catalog::{self, Making};
+use super::devicetree::Tree;
+use super::plan::{Plan, Unclaimed, Window, WindowKind};
+use super::wiring::{Change, Source, Wiring};
+use super::{
+    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, RECENT, RecentAccess, Reply,
+    Transaction, World,
+};
+use crate::access::{Access, Initiator, Width};
+use crate::emul::{Ask, Cx, Device, Lines, Reset, SerialPort};
+use crate::memory::StoreId;
+use crate::units::{HostPa, Instant, Ipa};
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// How many unclaimed accesses the policy `learn` keeps.
+const LEARNED: usize = 64;
+
+/// A board.
+pub struct Board {
+    plan: Plan,
+    bus: Bus,
+    wiring: Wiring,
+    slots: Vec<Slot>,
+    /// Indices of the interrupt controllers whose outputs are the CPUs' inputs.
+    controllers: Vec<usize>,
+    /// Changes of inputs that have not reached their devices; room for every input.
+    pending: Vec<Change>,
+    /// The direct reads of each window: on or off, and whether the metal has been told.
+    direct: Vec<Direct>,
+    reset: bool,
+    power_off: bool,
+    remap: Option<bool>,
+    recent: [Option<RecentAccess>; RECENT],
+    /// Where the next recent access goes.
+    next: usize,
+    learned: Vec<RecentAccess>,
+}
+
+struct Slot {
+    device: Box<dyn Device>,
+    store: Option<StoreId>,
+    lines: Lines,
+    deadline: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+struct Direct {
+    on: bool,
+    told: bool,
+}
+
+impl Board {
+    /// Makes the devices of `plan` and joins them.
+    pub fn build(plan: &Plan) -> Result<Self, MapError> {
+        let tree = Tree::read(&plan.map)?;
+        let mut slots = Vec::with_capacity(plan.devices.len());
+        let mut controllers = Vec::new();
+        for (index, device) in plan.devices.iter().enumerate() {
+            let missing = || MapError::new(device.node.clone(), "it is not in the map any more");
+            let node = tree.node(&device.node).ok_or_else(missing)?;
+            let entry = catalog::find(&device.compatible).ok_or_else(missing)?;
+            let bytes = node.reg()?.first().map_or(0, |reg| reg.bytes);
+            let made = (entry.make)(&Making {
+                tree: &tree,
+                node,
+                plan,
+                bytes,
+            })?;
+            if entry.controller.is_some() {
+                controllers.push(index);
+            }
+            slots.push(Slot {
+                lines: Lines::default(),
+                deadline: None,
+                store: device.store.map(|(store, _)| store),
+                device: made,
+            });
+        }
+        let bus = Bus::new(plan.windows.iter().map(|w| (w.at, w.bytes))).map_err(|clash| {
+            let node = plan
+                .windows
+                .get(clash.0)
+                .map(|w| w.node.clone())
+                .unwrap_or_default();
+            MapError::new(node, "its window overlaps another").property("reg")
+        })?;
+        let wiring = Wiring::new(slots.len(), &plan.wires).map_err(|cycle| {
+            let device = cycle.devices.first().and_then(|d| plan.devices.get(*d));
+            let node = device.map(|d| d.node.clone()).unwrap_or_default();
+            MapError::new(node, "its interrupts go in a circle").property("interrupts")
+        })?;
+        let mut board = Self {
+            bus,
+            wiring,
+            slots,
+            controllers,
+            pending: Vec::with_capacity(plan.wires.len()),
+            direct: vec![
+                Direct {
+                    on: false,
+                    told: true
+                };
+                plan.windows.len()
+            ],
+            reset: false,
+            power_off: false,
+            remap: None,
+            recent: [None; RECENT],
+            next: 0,
+            learned: Vec::with_capacity(LEARNED),
+            plan: plan.clone(),
+        };
+        board.direct_reads_at_reset();
+        board.settle();
+        Ok(board)
+    }
+
+    /// What the board was built from.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Puts every device into its reset state. Input lines keep the levels of what drives
+    /// them; direct reads are asked for anew.
+    pub fn reset(&mut self, world: &World<'_>, kind: Reset) {
+        for slot in &mut self.slots {
+            slot.device.reset(kind);
+        }
+        (self.reset, self.power_off, self.remap) = (false, false, None);
+        self.direct_reads_at_reset();
+        for device in 0..self.slots.len() {
+            self.lines_of(device);
+        }
+        self.propagate(world);
+    }
+
+    /// A read by a bus master.
+    pub fn read(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+    ) -> Result<Reply, BusFault> {
+        self.access(world, at, how, None)
+    }
+
+    /// A write by a bus master.
+    pub fn write(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: u64,
+    ) -> Result<Reply, BusFault> {
+        self.access(world, at, how, Some(value & how.width.mask()))
+    }
+
+    /// What a tapped access, answered with [`Reply::Host`], read or wrote: it is the latest of
+    /// [`recent`](Board::recent).
+    pub fn record(&mut self, value: u64) {
+        let latest = self.next.checked_sub(1).unwrap_or(RECENT.wrapping_sub(1));
+        if let Some(Some(access)) = self.recent.get_mut(latest) {
+            access.value = value & access.width.mask();
+        }
+    }
+
+    /// Brings every device whose deadline is due up to now.
+    pub fn advance(&mut self, world: &World<'_>) {
+        for device in 0..self.slots.len() {
+            let due = self.slots.get(device).and_then(|slot| slot.deadline);
+            if due.is_some_and(|due| due <= world.now) {
+                self.touch(world, device, |device, cx| device.advance(cx));
+            }
+        }
+        self.propagate(world);
+    }
+
+    /// When [`advance`](Board::advance) is next owed.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.slots.iter().filter_map(|slot| slot.deadline).min()
+    }
+
+    /// The output of a CPU's generic timer: drives the private interrupt that the map names.
+    pub fn timer_line(&mut self, world: &World<'_>, cpu: u8, timer: CpuTimer, level: bool) {
+        self.drive(
+            world,
+            Source::Timer {
+                cpu,
+                timer: timer.number(),
+            },
+            level,
+        );
+    }
+
+    /// The level of interrupt `index` of [`Plan::host_interrupts`], a passed-through device's.
+    pub fn host_interrupt(&mut self, world: &World<'_>, index: usize, level: bool) {
+        self.drive(world, Source::Host(index), level);
+    }
+
+    /// A CPU's interrupt inputs.
+    pub fn cpu_lines(&self, cpu: u8) -> CpuLines {
+        let irq = u16::from(cpu).wrapping_mul(2);
+        let any = |line| {
+            let mut slots = self.controllers.iter().filter_map(|c| self.slots.get(*c));
+            slots.any(|slot| slot.lines.is_high(line))
+        };
+        CpuLines {
+            irq: any(irq),
+            fiq: any(irq.wrapping_add(1)),
+        }
+    }
+
+    /// The next thing that the board asks of its VM; call until `None`. After
+    /// [`build`](Board::build) and [`reset`](Board::reset) it tells which windows to map for
+    /// direct reads; aliases of such a window are told beside it.
+    pub fn take_ask(&mut self) -> Option<BoardAsk> {
+        if core::mem::take(&mut self.power_off) {
+            return Some(BoardAsk::PowerOff);
+        }
+        if core::mem::take(&mut self.reset) {
+            return Some(BoardAsk::Reset);
+        }
+        if let Some(on) = self.remap.take() {
+            return Some(BoardAsk::Remap(on));
+        }
+        let (window, direct) = self.direct.iter_mut().enumerate().find(|(_, d)| !d.told)?;
+        direct.told = true;
+        Some(BoardAsk::DirectReads {
+            window,
+            on: direct.on,
+        })
+    }
+
+    /// The UART that `/chosen` names in `stdout-path`, or else `serial0`.
+    pub fn console(&mut self) -> Option<&mut dyn SerialPort> {
+        self.slots.get_mut(self.plan.console?)?.device.serial()
+    }
+
+    /// A byte arrives at the console: receives it and propagates the lines. `false` if the
+    /// console has no room (the byte was not taken) or the board has none.
+    pub fn console_receive(&mut self, world: &World<'_>, byte: u8) -> bool {
+        let Some(device) = self.plan.console else {
+            return false;
+        };
+        let mut taken = false;
+        self.touch(world, device, |device, cx| {
+            device.advance(cx);
+            if let Some(port) = device.serial()
+                && port.room() > 0
+            {
+                port.receive(cx, byte);
+                taken = true;
+            }
+        });
+        self.propagate(world);
+        taken
+    }
+
+    /// What is nearest to `at`.
+    pub fn nearest(&self, at: Ipa) -> Option<Nearest<'_>> {
+        let distance = |w: &Window| {
+            let last = w.at.0.saturating_add(w.bytes.saturating_sub(1));
+            w.at.0.saturating_sub(at.0).max(at.0.saturating_sub(last))
+        };
+        let window = self.plan.windows.iter().min_by_key(|w| distance(w))?;
+        let distance = distance(window);
+        let inside = (distance == 0).then(|| at.0.wrapping_sub(window.at.0));
+        Some(Nearest {
+            node: &window.node,
+            at: window.at,
+            inside,
+            distance,
+        })
+    }
+
+    /// The last [`RECENT`] device accesses, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = &RecentAccess> {
+        let (newer, older) = self.recent.split_at_checked(self.next).unwrap_or_default();
+        older.iter().chain(newer).flatten()
+    }
+
+    /// Unclaimed accesses under the policy `learn`, the first of each address: at most 64.
+    pub fn learned(&self) -> &[RecentAccess] {
+        &self.learned
+    }
+
+    fn access(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let found = self.bus.find(at, how.width.bytes());
+        let mut access = RecentAccess {
+            at: world.now,
+            initiator: how.initiator,
+            window: found.ok().map(|(window, _)| window),
+            ipa: at,
+            offset: found.map_or(0, |(_, offset)| offset),
+            write: value.is_some(),
+            width: how.width,
+            value: value.unwrap_or(0),
+            refused: false,
+        };
+        let outcome = match found {
+            Ok((window, offset)) => self.inside(world, window, offset, how, value),
+            Err(Miss::LeavesWindow) => Err(BusFault::LeavesWindow),
+            Err(Miss::Unclaimed) => Err(BusFault::Unclaimed),
+        };
+        let outcome = match outcome {
+            Err(BusFault::Unclaimed | BusFault::Refused(_)) => {
+                self.nobody(at, access, outcome, value.is_some())
+            }
+            outcome => outcome,
+        };
+        access.refused = outcome.is_err();
+        if let Ok(Reply::Value(value)) = outcome {
+            access.value = value;
+        }
+        if let Some(slot) = self.recent.get_mut(self.next) {
+            *slot = Some(access);
+        }
+        self.next = self.next.wrapping_add(1) % RECENT;
+        outcome
+    }
+
+    /// The map's policy for an address at which no register answers.
+    fn nobody(
+        &mut self,
+        at: Ipa,
+        access: RecentAccess,
+        fault: Result<Reply, BusFault>,
+        write: bool,
+    ) -> Result<Reply, BusFault> {
+        let inside = |offset: u64, bytes| offset < bytes;
+        let range = self.plan.ignored.iter().any(|range| {
+            at.0.checked_sub(range.at.0)
+                .is_some_and(|offset| inside(offset, range.bytes))
+        });
+        match self.plan.unclaimed {
+            Unclaimed::Abort if !range => return fault,
+            Unclaimed::Learn if !range => {
+                let known = self.learned.iter().any(|l| (l.ipa, l.write) == (at, write));
+                if !known && self.learned.len() < LEARNED {
+                    self.learned.push(access);
+                }
+            }
+            _ => {}
+        }
+        Ok(if write { Reply::Done } else { Reply::Value(0) })
+    }
+
+    fn inside(
+        &mut self,
+        world: &World<'_>,
+        window: usize,
+        offset: u64,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let kind = self.plan.windows.get(window).ok_or(BusFault::Unclaimed)?;
+        match &kind.kind {
+            WindowKind::Ram => memory(world, kind.at.wrapping_add(offset), how.width, value),
+            WindowKind::Rom if value.is_some() => Err(BusFault::Memory),
+            WindowKind::Rom => memory(world, kind.at.wrapping_add(offset), how.width, None),
+            WindowKind::Alias { target } => {
+                let at = target.wrapping_add(offset);
+                let (window, offset) = self
+                    .bus
+                    .find(at, how.width.bytes())
+                    .map_err(|_| BusFault::Memory)?;
+                match self.plan.windows.get(window).map(|w| &w.kind) {
+                    // `Plan::read` refuses an alias of an alias.
+                    None | Some(WindowKind::Alias { .. }) => Err(BusFault::Memory),
+                    Some(_) => self.inside_once(world, window, offset, how, value),
+                }
+            }
+            _ => self.inside_once(world, window, offset, how, value),
+        }
+    }
+
+    /// As [`inside`](Board::inside), of a window that is no alias.
+    fn inside_once(
+        &mut self,
+        world: &World<'_>,
+        window: usize,
+        offset: u64,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let window = self.plan.windows.get(window).ok_or(BusFault::Unclaimed)?;
+        match &window.kind {
+            WindowKind::Ram | WindowKind::Rom => {
+                if value.is_some() && matches!(window.kind, WindowKind::Rom) {
+                    return Err(BusFault::Memory);
+                }
+                memory(world, window.at.wrapping_add(offset), how.width, value)
+            }
+            WindowKind::Device { device, region }
+            | WindowKind::DirectReads { device, region, .. } => {
+                let (device, region) = (*device, *region);
+                let Transaction {
+                    width,
+                    initiator,
+                    security,
+                    privileged,
+                } = how;
+                let access = Access {
+                    region,
+                    offset,
+                    width,
+                    initiator,
+                    security,
+                    privileged,
+                };
+                self.register(world, device, access, value)
+            }
+            WindowKind::PassThrough { host, tap, .. } => match host {
+                Some(host) if *tap => Ok(Reply::Host(HostPa(host.0.wrapping_add(offset)))),
+                _ => Err(BusFault::Memory),
+            },
+            WindowKind::Alias { .. } => Err(BusFault::Memory),
+        }
+    }
+
+    fn register(
+        &mut self,
+        world: &World<'_>,
+        device: usize,
+        access: Access,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let mut outcome = Err(BusFault::Unclaimed);
+        self.touch(world, device, |device, cx| {
+            device.advance(cx);
+            outcome = match value {
+                None => device
+                    .read(cx, access)
+                    .map(|v| Reply::Value(v & access.width.mask())),
+                Some(value) => device.write(cx, access, value).map(|()| Reply::Done),
+            }
+            .map_err(BusFault::Refused);
+        });
+        self.propagate(world);
+        outcome
+    }
+
+    /// Calls a device, then takes what it asks for, its deadline, and its lines.
+    fn touch(
+        &mut self,
+        world: &World<'_>,
+        index: usize,
+        call: impl FnOnce(&mut dyn Device, &mut Cx<'_>),
+    ) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        let mut cx = Cx::new(world.now, world.memory, slot.store);
+        call(&mut *slot.device, &mut cx);
+        match cx.asked() {
+            None => {}
+            Some(Ask::Reset) => self.reset = true,
+            Some(Ask::PowerOff) => self.power_off = true,
+            Some(Ask::Remap(on)) => self.remap = Some(on),
+            Some(Ask::DirectReads { region, on }) => self.direct_reads(index, region, on),
+        }
+        self.lines_of(index);
+    }
+
+    /// Compares a device's output lines with the last ones, and drives the wires of those that
+    /// changed.
+    fn lines_of(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index) else {
+            return;
+        };
+        slot.deadline = slot.device.deadline();
+        let lines = slot.device.lines();
+        let mut changed = lines.0 ^ slot.lines.0;
+        slot.lines = lines;
+        // At most 64 rounds: one for each line.
+        while changed != 0 {
+            let line = changed.trailing_zeros() as u16;
+            changed &= changed.wrapping_sub(1);
+            let source = Source::Device {
+                device: index,
+                line,
+            };
+            let pending = &mut self.pending;
+            self.wiring
+                .drive(source, lines.is_high(line), |change| queue(pending, change));
+        }
+    }
+
+    fn drive(&mut self, world: &World<'_>, source: Source, level: bool) {
+        let pending = &mut self.pending;
+        self.wiring
+            .drive(source, level, |change| queue(pending, change));
+        self.propagate(world);
+    }
+
+    /// Delivers changes, those for the devices first in the order first. A device's change
+    /// leads only further on in the order, so this ends.
+    fn propagate(&mut self, world: &World<'_>) {
+        while let Some((place, change)) = self
+            .pending
+            .iter()
+            .copied()
+            .enumerate()
+            .min_by_key(|(place, change)| (self.wiring.rank(change.device), *place))
+        {
+            self.pending.remove(place);
+            self.touch(world, change.device, |device, cx| {
+                device.advance(cx);
+                device.input(cx, change.line, change.level);
+            });
+        }
+    }
+
+    /// Reads every device's lines once, after the build, when nothing has run yet.
+    fn settle(&mut self) {
+        let world = World {
+            now: Instant::ZERO,
+            memory: &crate::memory::NoMemory,
+        };
+        for device in 0..self.slots.len() {
+            self.lines_of(device);
+        }
+        self.propagate(&world);
+    }
+
+    fn direct_reads_at_reset(&mut self) {
+        for window in 0..self.plan.windows.len() {
+            if let Some(WindowKind::DirectReads {
+                device,
+                region,
+                at_reset,
+                ..
+            }) = self.plan.windows.get(window).map(|w| &w.kind)
+            {
+                let (device, region, on) = (*device, *region, *at_reset);
+                self.direct_reads(device, region, on);
+                self.tell_again(device, region);
+            }
+        }
+    }
+
+    /// Switches the direct reads of a register block, and of the aliases that show it.
+    fn direct_reads(&mut self, device: usize, region: u8, on: bool) {
+        for (window, direct) in self.plan.windows.iter().zip(&mut self.direct) {
+            if shows(&self.plan.windows, window, device, region) && direct.on != on {
+                *direct = Direct { on, told: false };
+            }
+        }
+    }
+
+    fn tell_again(&mut self, device: usize, region: u8) {
+        for (window, direct) in self.plan.windows.iter().zip(&mut self.direct) {
+            if shows(&self.plan.windows, window, device, region) {
+                direct.told = false;
+            }
+        }
+    }
+}
+
+/// Whether `window` is the register block `region` of `device`, or an alias of a part of it.
+fn shows(windows: &[Window], window: &Window, device: usize, region: u8) -> bool {
+    let is = |w: &Window| {
+        matches!(&w.kind, WindowKind::DirectReads { device: d, region: r, .. }
+            if *d == device && *r == region)
+    };
+    match &window.kind {
+        WindowKind::Alias { target } => windows.iter().any(|w| is(w) && w.holds(*target, 1)),
+        _ => is(window),
+    }
+}
+
+/// Queues a change; a change of the same input that is still on its way is overtaken by it.
+fn queue(pending: &mut Vec<Change>, change: Change) {
+    let same = |p: &&mut Change| (p.device, p.line) == (change.device, change.line);
+    if let Some(waiting) = pending.iter_mut().find(same) {
+        waiting.level = change.level;
+    } else if pending.len() < pending.capacity() {
+        // There is room for one change of every input, so this is always so.
+        pending.push(change);
+    }
+}
+
+/// An access to memory that stage 2 did not serve: it traps on a board without it.
+fn memory(world: &World<'_>, at: Ipa, width: Width, value: Option<u64>) -> Result<Reply, BusFault> {
+    let mut bytes = value.unwrap_or(0).to_le_bytes();
+    let bytes = bytes
+        .get_mut(..width.bytes() as usize)
+        .ok_or(BusFault::Memory)?;
+    if value.is_some() {
+        world
+            .memory
+            .write(at, bytes)
+            .map_err(|_| BusFault::Memory)?;
+        return Ok(Reply::Done);
+    }
+    world.memory.read(at, bytes).map_err(|_| BusFault::Memory)?;
+    let mut whole = [0; 8];
+    for (to, from) in whole.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    Ok(Reply::Value(u64::from_le_bytes(whole)))
+}
+
+impl core::fmt::Debug for Board {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Board")
+            .field("model", &self.plan.model)
+            .finish_non_exhaustive()
+    }
+}
+
+// The initiator of a recent access is `Copy`; a board is moved between cores as a whole.
+const _: fn() = || {
+    fn sendable<T: Send>() {}
+    sendable::<Board>();
+    sendable::<Initiator>();
+};

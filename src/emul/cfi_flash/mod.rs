@@ -1,0 +1,352 @@
+//! NOR flash with the common flash interface and the Intel/Sharp extended command set.
+//!
+//! JESD68.01 (common flash interface), Intel Application Note 646 (its tables and command set
+//! 0001), Intel 306666 (StrataFlash P30: commands, status bits, locking). Compatible
+//! `cfi-flash`, with `arm,vexpress-flash` before it on Versatile Express.
+//!
+//! Each `reg` entry is a bank with a command state of its own. A bank is one chip as wide as
+//! the bus, or several narrower ones side by side, each of which takes the part of a write
+//! that lies in its lanes. The data lies in the device's backing store, all banks one behind
+//! the other in `reg` order. A bank whose chips are all in array mode wants direct reads
+//! ([`Ask::DirectReads`]); reads that trap all the same are answered from the store. After a
+//! reset every bank is in array mode; after a load the board asks [`CfiFlash::direct_reads`].
+//! The device has no lines.
+//!
+//! Deviations:
+//! - The part is no maker's: identification as configured, query timing of a 5 V part, blocks
+//!   of one size, unlocked after a reset unless configured otherwise (a P30 starts locked).
+//! - VPP is always there and WP# always low; no burst mode, no enhanced factory programming,
+//!   no program while an erase is suspended (and the query table does not claim it).
+//! - A program changes the store at once, though the chip may be busy for longer.
+//! - A write narrower than a chip reaches it with ones in the lanes that are not driven.
+//!
+//! QEMU's model differs and the manual wins: there a program also sets bits, all chips of a
+//! bank share one command state, and query mode is left only by the read array command.
+
+mod array;
+mod chip;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use super::state::{Reader, Writer};
+use super::{Ask, Cx, Device, Reset, TRANSFER_MAX};
+use crate::access::{Access, Refusal};
+use crate::units::Instant;
+use alloc::vec::Vec;
+use array::Lanes;
+use chip::{Chip, Part};
+use core::fmt;
+
+/// What a flash is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The size in bytes of each bank, in `reg` order: powers of two.
+    pub banks: Vec<u64>,
+    /// `bank-width`: bytes of the bus: 1, 2 or 4.
+    pub bank_width: u8,
+    /// `device-width`: bytes of a chip's bus: 1 or 2.
+    pub device_width: u8,
+    /// Bytes that a bank erases at a time: its chips' blocks together. A power of two.
+    pub sector: u32,
+    /// The identifier code at word 0.
+    pub manufacturer: u16,
+    /// The identifier code at word 1.
+    pub device: u16,
+    /// Whether a reset locks all blocks.
+    pub locked_at_reset: bool,
+    /// How long a program keeps a chip busy.
+    pub program_ns: u64,
+    /// How long an erase keeps a chip busy at least.
+    pub erase_ns: u64,
+}
+
+impl Config {
+    /// Banks of `banks` bytes on a bus of `bank_width` bytes: 16-bit chips where they fit,
+    /// sectors of 256 KiB, identified as Intel's 28F128J3, never busy.
+    pub fn new(banks: Vec<u64>, bank_width: u8) -> Self {
+        Self {
+            banks,
+            bank_width,
+            device_width: bank_width.min(2),
+            sector: 256 * 1024,
+            manufacturer: 0x89,
+            device: 0x18,
+            locked_at_reset: false,
+            program_ns: 0,
+            erase_ns: 0,
+        }
+    }
+}
+
+/// Why no flash is like that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unbuildable {
+    /// The widths are not 1, 2 or 4 bytes, or the chip's is not 1 or 2 or exceeds the bank's.
+    Width,
+    /// A bank's or sector's size is no power of two, or they do not fit each other.
+    Size,
+    /// No bank, or more than a node's `reg` may have.
+    Banks,
+}
+
+impl fmt::Display for Unbuildable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Width => "bank-width must be 1, 2 or 4, and device-width 1 or 2 and no wider",
+            Self::Size => {
+                "each bank must be a power of two, of at least one sector and at most 65,536; \
+                 a sector a power of two from 1 KiB to 8 MiB for each chip"
+            }
+            Self::Banks => "a flash has 1 to 8 banks (entries of reg)",
+        })
+    }
+}
+
+struct Bank {
+    part: Part,
+    lanes: Lanes,
+    chips: Vec<Chip>,
+    size: u64,
+    /// What the board was last told.
+    direct: bool,
+}
+
+/// The flash.
+pub struct CfiFlash {
+    banks: Vec<Bank>,
+}
+
+impl CfiFlash {
+    /// A flash in its reset state. Its store holds [`CfiFlash::store_size`] bytes.
+    pub fn new(config: &Config) -> Result<Self, Unbuildable> {
+        let (bus, width) = (config.bank_width, config.device_width);
+        if !matches!(bus, 1 | 2 | 4) || !matches!(width, 1 | 2) || width > bus {
+            return Err(Unbuildable::Width);
+        }
+        if config.banks.is_empty() || config.banks.len() > 8 {
+            return Err(Unbuildable::Banks);
+        }
+        let width_log2 = width.trailing_zeros();
+        let chips_log2 = bus.trailing_zeros().wrapping_sub(width_log2);
+        let chip_block = config.sector.wrapping_shr(chips_log2);
+        if !config.sector.is_power_of_two() || !(0x400..=0x80_0000).contains(&chip_block) {
+            return Err(Unbuildable::Size);
+        }
+        let mut base = 0_u64;
+        let mut banks = Vec::new();
+        for &size in &config.banks {
+            let blocks = size.checked_div(u64::from(config.sector)).unwrap_or(0);
+            if !size.is_power_of_two() || !(1..=0x1_0000).contains(&blocks) || size > 1 << 32 {
+                return Err(Unbuildable::Size);
+            }
+            let part = Part {
+                width_log2,
+                block_log2: chip_block.trailing_zeros().wrapping_sub(width_log2),
+                blocks: blocks as u32,
+                manufacturer: config.manufacturer,
+                device: config.device,
+                locked_at_reset: config.locked_at_reset,
+                program_ns: config.program_ns,
+                erase_ns: config.erase_ns,
+            };
+            let chips = (0..1_u32.wrapping_shl(chips_log2))
+                .map(|_| Chip::new(&part))
+                .collect();
+            banks.push(Bank {
+                part,
+                lanes: Lanes {
+                    base,
+                    chips_log2,
+                    width_log2,
+                },
+                chips,
+                size,
+                direct: true,
+            });
+            base = base.wrapping_add(size);
+        }
+        Ok(Self { banks })
+    }
+
+    /// Bytes of the backing store: all banks.
+    pub fn store_size(&self) -> u64 {
+        self.banks
+            .iter()
+            .fold(0, |sum, bank| sum.wrapping_add(bank.size))
+    }
+
+    /// Whether reads of bank `region` go straight to the store in the present state.
+    pub fn direct_reads(&self, region: u8) -> bool {
+        self.banks
+            .get(usize::from(region))
+            .is_some_and(Bank::all_array)
+    }
+
+    fn bank(&mut self, access: Access) -> Result<&mut Bank, Refusal> {
+        let bank = self
+            .banks
+            .get_mut(usize::from(access.region))
+            .ok_or(Refusal::NoRegister)?;
+        let end = access
+            .offset
+            .checked_add(access.width.bytes())
+            .ok_or(Refusal::NoRegister)?;
+        if end > bank.size {
+            Err(Refusal::NoRegister)
+        } else {
+            Ok(bank)
+        }
+    }
+}
+
+impl Bank {
+    fn all_array(&self) -> bool {
+        self.chips.iter().all(Chip::is_array)
+    }
+
+    /// Word and lane of a byte of the bank, and the byte's place in the word.
+    fn place(&self, offset: u64) -> (u32, u32, u32) {
+        let index = offset.wrapping_shr(self.lanes.width_log2);
+        let lane = index & 1_u64.wrapping_shl(self.lanes.chips_log2).wrapping_sub(1);
+        let byte = offset & (self.lanes.width() as u64).wrapping_sub(1);
+        (
+            index.wrapping_shr(self.lanes.chips_log2) as u32,
+            lane as u32,
+            byte as u32,
+        )
+    }
+
+    fn read(&self, cx: &Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        let mut value = [0_u8; 8];
+        let bytes = value
+            .get_mut(..access.width.bytes() as usize)
+            .ok_or(Refusal::Width)?;
+        if self.all_array() {
+            let at = self.lanes.base.wrapping_add(access.offset);
+            cx.store_read(at, bytes).map_err(|_| Refusal::NoRegister)?;
+        } else {
+            for (offset, out) in (access.offset..).zip(bytes) {
+                let (word, lane, byte) = self.place(offset);
+                let chip = self.chips.get(lane as usize).ok_or(Refusal::NoRegister)?;
+                let data = chip.read(cx, &self.part, self.lanes, lane, word)?;
+                *out = data.wrapping_shr(byte.wrapping_mul(8)) as u8;
+            }
+        }
+        Ok(u64::from_le_bytes(value))
+    }
+
+    fn write(&mut self, cx: &Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        // Gather the bytes that go to one chip's word, then give the chip its cycle.
+        let mut cycle: Option<(u32, u32, u16)> = None;
+        for (offset, byte) in (access.offset..)
+            .zip(value.to_le_bytes())
+            .take(access.width.bytes() as usize)
+        {
+            let (word, lane, at) = self.place(offset);
+            let shift = at.wrapping_mul(8);
+            let data = match cycle {
+                Some((w, l, data)) if (w, l) == (word, lane) => data,
+                _ => {
+                    self.cycle(cx, cycle.take())?;
+                    0xffff
+                }
+            };
+            let cleared = data & !0xff_u16.wrapping_shl(shift);
+            cycle = Some((word, lane, cleared | u16::from(byte).wrapping_shl(shift)));
+        }
+        self.cycle(cx, cycle)
+    }
+
+    fn cycle(&mut self, cx: &Cx<'_>, cycle: Option<(u32, u32, u16)>) -> Result<(), Refusal> {
+        let Some((word, lane, data)) = cycle else {
+            return Ok(());
+        };
+        let chip = self
+            .chips
+            .get_mut(lane as usize)
+            .ok_or(Refusal::NoRegister)?;
+        chip.write(cx, &self.part, self.lanes, lane, word, data);
+        Ok(())
+    }
+}
+
+impl Device for CfiFlash {
+    fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        self.bank(access)?.read(cx, access)
+    }
+
+    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        let bank = self.bank(access)?;
+        bank.write(cx, access, value)?;
+        let direct = bank.all_array();
+        if direct != bank.direct {
+            bank.direct = direct;
+            cx.ask(Ask::DirectReads {
+                region: access.region,
+                on: direct,
+            });
+        }
+        // What takes no time is done when the write is, or its first step at least.
+        self.advance(cx);
+        Ok(())
+    }
+
+    /// Erases at most [`TRANSFER_MAX`] bytes of the store, and ends what is over.
+    fn advance(&mut self, cx: &mut Cx<'_>) {
+        let erasing = self
+            .banks
+            .iter()
+            .flat_map(|bank| &bank.chips)
+            .filter(|chip| chip.is_erasing())
+            .count();
+        let span = TRANSFER_MAX.checked_div(erasing).unwrap_or(0) as u32;
+        for bank in &mut self.banks {
+            let words = span.wrapping_shr(bank.lanes.width_log2);
+            for (lane, chip) in (0_u32..).zip(&mut bank.chips) {
+                chip.advance(cx, bank.lanes, lane, words);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.banks
+            .iter()
+            .flat_map(|bank| &bank.chips)
+            .filter_map(Chip::deadline)
+            .min()
+    }
+
+    fn reset(&mut self, _: Reset) {
+        for bank in &mut self.banks {
+            bank.direct = true;
+            bank.chips
+                .iter_mut()
+                .for_each(|chip| chip.reset(&bank.part));
+        }
+    }
+
+    fn save(&self, out: &mut Writer) {
+        self.banks
+            .iter()
+            .flat_map(|bank| &bank.chips)
+            .for_each(|chip| chip.save(out));
+    }
+
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {
+        let mut load = || {
+            for bank in &mut self.banks {
+                for chip in &mut bank.chips {
+                    chip.load(&bank.part, from)?;
+                }
+                bank.direct = bank.all_array();
+            }
+            Ok(())
+        };
+        let loaded = load();
+        if loaded.is_err() {
+            self.reset(Reset::Cold);
+        }
+        loaded
+    }
+}
