@@ -5,8 +5,7 @@
 //! The timer clock selects in SCCTRL are kept: on a board whose map gives each timer its clock
 //! they change nothing (every guest known to write them selects the 1 MHz TIMCLK that the maps
 //! name). A RemapClear that changes asks [`Ask::Remap`]; a write to SCSYSSTAT asks
-//! [`Ask::Reset`]. Narrow accesses behave as on any APB without byte strobes: a read takes its
-//! lanes, a write replaces the whole register.
+//! [`Ask::Reset`].
 //!
 //! Deviations:
 //! - Crystal and PLL are always stable: ModeStatus follows ModeCtrl at once, and SLEEP and DOZE
@@ -18,8 +17,8 @@
 //! QEMU's boards leave this device out.
 
 use super::state::{Reader, Writer};
-use super::{Ask, Cx, Device, Reset};
-use crate::access::{Access, Refusal, Width};
+use super::{Ask, Cx, Device, Reset, apb};
+use crate::access::{Access, Refusal};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Register {
@@ -68,6 +67,8 @@ impl Register {
     }
 }
 
+/// Bytes of the register block.
+const SIZE: u64 = 0x1000;
 /// DOZE mode, asked for and reached.
 const CTRL_RESET: u32 = 0x9;
 /// What a write of SCCTRL changes: all but ModeStatus (6:3), RemapStat (8) and the reserved
@@ -131,25 +132,11 @@ impl Sp810 {
         let remap_stat = if remap_clear == 0 { 0 } else { CTRL_REMAP_STAT };
         self.state.ctrl = value & CTRL_WRITABLE | status << 3 | remap_stat;
     }
-}
 
-fn shift(access: Access) -> Result<u32, Refusal> {
-    let aligned = access.offset & access.width.bytes().wrapping_sub(1) == 0;
-    if access.region != 0 || access.offset >= 0x1000 {
-        Err(Refusal::NoRegister)
-    } else if access.width == Width::Double || !aligned {
-        Err(Refusal::Width)
-    } else {
-        Ok((access.offset as u32 & 3).wrapping_mul(8))
-    }
-}
-
-impl Device for Sp810 {
-    fn read(&mut self, _: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
-        let shift = shift(access)?;
+    fn get(&self, offset: u64) -> u32 {
         let s = &self.state;
         let [per_ctrl0, per_ctrl1] = s.per_ctrl;
-        let value = match Register::at(access.offset) {
+        match Register::at(offset) {
             Register::Ctrl => s.ctrl,
             Register::ImCtrl => s.im_ctrl,
             Register::ImStat => s.im_stat,
@@ -162,15 +149,13 @@ impl Device for Sp810 {
             Register::PerClkEn | Register::PerStat => s.enables,
             Register::Id(index) => u32::from(ID.get(index).copied().unwrap_or(0)),
             Register::SysStat | Register::PerEn | Register::PerDis | Register::Undefined => 0,
-        };
-        Ok(u64::from(value.wrapping_shr(shift)) & access.width.mask())
+        }
     }
 
-    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
-        let value = (value as u32).wrapping_shl(shift(access)?);
+    fn set(&mut self, cx: &mut Cx<'_>, offset: u64, value: u32) {
         let s = &mut self.state;
         let [per_ctrl0, per_ctrl1] = &mut s.per_ctrl;
-        match Register::at(access.offset) {
+        match Register::at(offset) {
             Register::Ctrl => self.write_ctrl(cx, value),
             // Any value: a soft reset of the system.
             Register::SysStat => cx.ask(Ask::Reset),
@@ -185,7 +170,22 @@ impl Device for Sp810 {
             Register::PerDis => s.enables &= !value,
             Register::PerClkEn | Register::PerStat | Register::Id(_) | Register::Undefined => {}
         }
-        Ok(())
+    }
+}
+
+impl Device for Sp810 {
+    fn read(&mut self, _: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        if access.region != 0 || access.offset >= SIZE {
+            return Err(Refusal::NoRegister);
+        }
+        apb::read(access, |offset| self.get(offset))
+    }
+
+    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        if access.region != 0 || access.offset >= SIZE {
+            return Err(Refusal::NoRegister);
+        }
+        apb::write(access, value, |offset, value| self.set(cx, offset, value))
     }
 
     fn reset(&mut self, _: Reset) {
@@ -235,6 +235,7 @@ impl Device for Sp810 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Width;
     use crate::memory::NoMemory;
     use crate::units::Instant;
 
@@ -325,7 +326,7 @@ mod tests {
         );
         assert_eq!(dev.read(&mut cx, Access::word(2)), Err(Refusal::Width));
         assert_eq!(
-            dev.write(&mut cx, Access::word(0).sized(Width::Double), 0),
+            dev.write(&mut cx, Access::word(4).sized(Width::Double), 0),
             Err(Refusal::Width)
         );
         assert_eq!(

@@ -15,8 +15,8 @@
 //! outputs with pull-ups are at rest.
 
 use super::state::{Reader, Writer};
-use super::{Cx, Device, Reset};
-use crate::access::{Access, Refusal, Width};
+use super::{Cx, Device, Reset, apb};
+use crate::access::{Access, Refusal};
 
 /// SCL and SDA.
 const WIRES: u8 = 3;
@@ -48,39 +48,41 @@ enum Register {
 }
 
 impl Register {
-    fn of(access: Access) -> Result<Self, Refusal> {
-        if access.region != 0 || access.offset >= 0x1000 {
-            return Err(Refusal::NoRegister);
-        }
-        if access.width == Width::Double
-            || access.offset & access.width.bytes().wrapping_sub(1) != 0
-        {
-            return Err(Refusal::Width);
-        }
-        Ok(match access.offset {
+    const fn at(offset: u64) -> Self {
+        match offset {
             0 => Self::ControlSet,
             4 => Self::ControlClear,
             _ => Self::Undefined,
-        })
+        }
     }
 }
 
+/// Bytes of the register block.
+const SIZE: u64 = 0x1000;
+
 impl Device for VersatileI2c {
     fn read(&mut self, _: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
-        Ok(match Register::of(access)? {
-            Register::ControlSet => u64::from(self.released),
+        if access.region != 0 || access.offset >= SIZE {
+            return Err(Refusal::NoRegister);
+        }
+        apb::read(access, |offset| match Register::at(offset) {
+            Register::ControlSet => u32::from(self.released),
             Register::ControlClear | Register::Undefined => 0,
         })
     }
 
     fn write(&mut self, _: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
-        let bits = value as u8 & WIRES;
-        match Register::of(access)? {
-            Register::ControlSet => self.released |= bits,
-            Register::ControlClear => self.released &= !bits,
-            Register::Undefined => {}
+        if access.region != 0 || access.offset >= SIZE {
+            return Err(Refusal::NoRegister);
         }
-        Ok(())
+        apb::write(access, value, |offset, value| {
+            let bits = value as u8 & WIRES;
+            match Register::at(offset) {
+                Register::ControlSet => self.released |= bits,
+                Register::ControlClear => self.released &= !bits,
+                Register::Undefined => {}
+            }
+        })
     }
 
     fn reset(&mut self, _: Reset) {
@@ -103,6 +105,7 @@ impl Device for VersatileI2c {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Width;
     use crate::memory::NoMemory;
     use crate::units::Instant;
 
@@ -177,7 +180,7 @@ mod tests {
         assert_eq!(read(&mut two, 0), 3);
         let mut cx = Cx::new(Instant::ZERO, &NoMemory, None);
         assert_eq!(
-            dev.read(&mut cx, Access::word(0).sized(Width::Double)),
+            dev.read(&mut cx, Access::word(4).sized(Width::Double)),
             Err(Refusal::Width)
         );
         assert_eq!(dev.write(&mut cx, Access::word(2), 0), Err(Refusal::Width));

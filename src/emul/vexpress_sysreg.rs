@@ -5,9 +5,6 @@
 //! SYS_CFGDATA, SYS_CFGCTRL and SYS_CFGSTAT reach the [configuration bus](ConfigBus).
 //! The device has no lines.
 //!
-//! The registers are on an APB without byte strobes: a narrower read takes its lanes, a
-//! narrower write replaces the whole register, its other lanes being 0.
-//!
 //! Deviations:
 //! - SYS_FLASH, SYS_MISC, SYS_DMA and the LEDs are kept and move nothing.
 //! - SYS_MCI tells the configured card; the map's wiring does not reach it yet.
@@ -20,9 +17,9 @@
 
 use super::state::{Reader, Writer};
 use super::vexpress_config::{ConfigBus, Entry, Function, Outcome, Place, Transaction};
-use super::{Cx, Device, Reset};
-use crate::access::{Access, Refusal, Width};
-use crate::units::ticks_in;
+use super::{Cx, Device, Reset, apb};
+use crate::access::{Access, Refusal};
+use crate::units::{Instant, ticks_in};
 use alloc::vec::Vec;
 
 /// What differs from board to board.
@@ -177,6 +174,8 @@ impl Register {
     }
 }
 
+/// Bytes of the register block.
+const SIZE: u64 = 0x1000;
 /// SYS_CFGCTRL: starts a transaction; reads 0 once it has ended.
 const CFGCTRL_START: u32 = 1 << 31;
 const CFGCTRL_WRITE: u32 = 1 << 30;
@@ -245,36 +244,21 @@ impl VexpressSysreg {
             Outcome::Error => self.state.cfg_stat |= CFGSTAT_ERROR,
         }
     }
-}
 
-/// The lanes of a register that an access reaches: how far it is shifted.
-fn shift(access: Access) -> Result<u32, Refusal> {
-    let aligned = access.offset & access.width.bytes().wrapping_sub(1) == 0;
-    if access.region != 0 || access.offset >= 0x1000 {
-        Err(Refusal::NoRegister)
-    } else if access.width == Width::Double || !aligned {
-        Err(Refusal::Width)
-    } else {
-        Ok((access.offset as u32 & 3).wrapping_mul(8))
-    }
-}
-
-impl Device for VexpressSysreg {
-    fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
-        let shift = shift(access)?;
+    fn get(&self, now: Instant, offset: u64) -> u32 {
         let state = &self.state;
         let [proc_id0, proc_id1] = self.config.proc_id;
-        let value = match Register::at(access.offset) {
+        match Register::at(offset) {
             Register::Id => self.config.id,
             Register::Sw => state.sw,
             Register::Led => state.led,
-            Register::Count100Hz => ticks_in(cx.now.0, 100) as u32,
+            Register::Count100Hz => ticks_in(now.0, 100) as u32,
             Register::Flags => state.flags,
             Register::NvFlags => state.nv_flags,
             Register::Mci => u32::from(self.config.mci),
             Register::Flash => state.flash,
             Register::CfgSw => state.cfg_sw,
-            Register::Count24MHz => ticks_in(cx.now.0, 24_000_000) as u32,
+            Register::Count24MHz => ticks_in(now.0, 24_000_000) as u32,
             Register::Misc => state.misc,
             Register::Dma => state.dma,
             Register::ProcId0 => proc_id0,
@@ -284,14 +268,12 @@ impl Device for VexpressSysreg {
             Register::CfgStat => state.cfg_stat,
             // Write-only, and what is not there.
             Register::FlagsClr | Register::NvFlagsClr | Register::Undefined => 0,
-        };
-        Ok(u64::from(value.wrapping_shr(shift)) & access.width.mask())
+        }
     }
 
-    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
-        let value = (value as u32).wrapping_shl(shift(access)?);
+    fn set(&mut self, cx: &mut Cx<'_>, offset: u64, value: u32) {
         let state = &mut self.state;
-        match Register::at(access.offset) {
+        match Register::at(offset) {
             Register::Sw => state.sw = value & 0xff,
             Register::Led => state.led = value & 0xff,
             Register::Flags => state.flags |= value,
@@ -320,7 +302,22 @@ impl Device for VexpressSysreg {
             | Register::ProcId1
             | Register::Undefined => {}
         }
-        Ok(())
+    }
+}
+
+impl Device for VexpressSysreg {
+    fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        if access.region != 0 || access.offset >= SIZE {
+            return Err(Refusal::NoRegister);
+        }
+        apb::read(access, |offset| self.get(cx.now, offset))
+    }
+
+    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        if access.region != 0 || access.offset >= SIZE {
+            return Err(Refusal::NoRegister);
+        }
+        apb::write(access, value, |offset, value| self.set(cx, offset, value))
     }
 
     /// SYS_NVFLAGS, and what the configuration bus was told, live until the power goes.
@@ -383,9 +380,9 @@ impl Device for VexpressSysreg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Width;
     use crate::emul::Ask;
     use crate::memory::NoMemory;
-    use crate::units::Instant;
 
     fn read_at(dev: &mut VexpressSysreg, ns: u64, offset: u64) -> u64 {
         dev.read(
@@ -546,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn narrow_accesses_take_their_lanes_and_wide_ones_are_refused() {
+    fn narrow_accesses_take_their_lanes_and_unaligned_ones_are_refused() {
         let mut dev = a9();
         let mut cx = Cx::new(Instant::ZERO, &NoMemory, None);
         assert_eq!(
@@ -561,7 +558,7 @@ mod tests {
             .unwrap();
         assert_eq!(dev.leds(), 0x5a);
         for bad in [
-            Access::word(0).sized(Width::Double),
+            Access::word(4).sized(Width::Double),
             Access::word(2),
             Access::word(1).sized(Width::Half),
         ] {

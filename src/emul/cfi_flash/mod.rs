@@ -19,6 +19,9 @@
 //!   no program while an erase is suspended (and the query table does not claim it).
 //! - A program changes the store at once, though the chip may be busy for longer.
 //! - A write narrower than a chip reaches it with ones in the lanes that are not driven.
+//!
+//! QEMU's model differs and the manual wins: there a program also sets bits, all chips of a
+//! bank share one command state, and query mode is left only by the read array command.
 
 mod array;
 mod chip;
