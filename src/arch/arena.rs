@@ -55,7 +55,9 @@ unsafe impl GlobalAlloc for Arena {
 /// Gives the allocator its memory, if it lies behind the image in what the Image header
 /// claims and can be mapped. Returns where it begins.
 pub fn open() -> u64 {
-    let end = boot::image_base() + boot::claimed_size();
+    // An image without a bundle claims no arena, and needs one only to say so.
+    let least = mmu::image_end() + ARENA_BYTES;
+    let end = (boot::image_base() + boot::claimed_size()).max(least);
     let start = end.saturating_sub(ARENA_BYTES).max(mmu::image_end());
     if start < end && mmu::map(start, end - start, mmu::Rights::ReadWrite).is_ok() {
         ARENA.end.store(end, Ordering::Relaxed);

@@ -7,7 +7,7 @@ _start:
     b       primary
     .long   0
     .quad   0                           // text_offset
-    .quad   __image_end - _start + {arena}  // image_size; the host tool adds the bundle
+    .quad   __image_end - _start        // image_size; the host tool adds bundle and arena
     .quad   0b1010                      // little-endian, 4 KiB pages, anywhere in memory
     .quad   0, 0, 0
     .ascii  "ARM\x64"

@@ -7,7 +7,6 @@ use core::arch::global_asm;
 
 global_asm!(
     include_str!("boot.S"),
-    arena = const super::arena::ARENA_BYTES,
     stack_bottom = const STACK_BOTTOM,
     stack_size = const STACK_BYTES,
     mair = const mmu::MAIR,

@@ -15,7 +15,7 @@ use reliquary::access::Width;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::{BoardAsk, World};
 use reliquary::memory::{BoardMemory as _, StoreId, Unbacked};
-use reliquary::units::{HostPa, Instant, Ipa, ns_for, ticks_in};
+use reliquary::units::{HostPa, Instant, Ipa, ticks_in};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::stage2::{self, Stage2};
 use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
@@ -165,19 +165,10 @@ impl Guest {
         self.account.started = counter::now();
     }
 
-    fn world_now(&self) -> Instant {
-        Instant(ns_for(self.hardware.ticks(), self.hardware.hz()))
-    }
-
     /// The guest may have dealt with an interrupt that stays active on the host until its
     /// device lets go of the line: look, before the board answers anything.
     #[inline]
-    fn resample(&mut self) {
-        if self.timer_forwarded && !virtual_timer_is_high() {
-            self.timer_forwarded = false;
-            self.vm.virtual_timer(CPU, &mut self.hardware, false);
-            gic::deactivate(counter::VIRTUAL_TIMER);
-        }
+    fn resample_forwarded(&mut self) {
         for index in 0..self.forwarded.len() {
             let (intid, active) = self.forwarded[index];
             if active && !gic::is_pending(intid) {
@@ -190,7 +181,7 @@ impl Guest {
 
     fn host_interrupt(&mut self, index: usize, level: bool) {
         let world = World {
-            now: self.world_now(),
+            now: self.vm.now(&self.hardware),
             memory: &self.hardware.memory,
         };
         self.vm.board().host_interrupt(&world, index, level);
@@ -199,6 +190,10 @@ impl Guest {
     /// Interrupt inputs, timer and console, as the board has them now.
     #[inline]
     fn before_entry(&mut self) {
+        if self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
+            self.timer_forwarded = false;
+            gic::deactivate(counter::VIRTUAL_TIMER);
+        }
         let lines = self.vm.lines(CPU);
         let mut wanted = self.controls.hcr;
         if lines.irq {
@@ -230,7 +225,7 @@ impl Guest {
     /// Interrupts that are pending for this core, all of them.
     fn take_interrupts(&mut self) -> Next {
         self.account.interrupts += 1;
-        self.resample();
+        self.resample_forwarded();
         loop {
             let id = gic::acknowledge();
             if id >= gic::SPURIOUS {
@@ -267,25 +262,13 @@ impl Guest {
 
     /// Bytes for this VM's console, as many as its UART takes now.
     fn receive(&mut self) {
-        let now = self.world_now();
+        let now = self.vm.now(&self.hardware);
         let world = World {
             now,
             memory: &self.hardware.memory,
         };
         let board = self.vm.board();
         console::INPUT[self.number].drain(|byte| board.console_receive(&world, byte));
-    }
-
-    fn carry_out_asks(&mut self) -> Option<Next> {
-        while let Some(ask) = self.vm.board().take_ask() {
-            match ask {
-                BoardAsk::Reset => return Some(Next::Reset),
-                BoardAsk::PowerOff => return Some(Next::PowerOff),
-                BoardAsk::DirectReads { window, on } => self.switch_direct_reads(window, on),
-                BoardAsk::Remap(_) => {}
-            }
-        }
-        None
     }
 
     /// Maps a window of direct reads, with its aliases, or takes it away so that reads trap.
@@ -355,10 +338,18 @@ impl Guest {
         loop {
             match next {
                 Next::Resume => break,
-                Next::Asks => match self.carry_out_asks() {
-                    None => break,
-                    Some(other) => next = other,
-                },
+                Next::Ask(ask) => {
+                    if let BoardAsk::DirectReads { window, on } = ask {
+                        self.switch_direct_reads(window, on);
+                    }
+                    // Nothing else of a board is the metal's to change, but there may be more.
+                    next = match self.vm.board().take_ask() {
+                        None => break,
+                        Some(BoardAsk::Reset) => Next::Reset,
+                        Some(BoardAsk::PowerOff) => Next::PowerOff,
+                        Some(more) => Next::Ask(more),
+                    };
+                }
                 Next::Wait => match self.wait() {
                     None => break,
                     Some(other) => next = other,
@@ -404,7 +395,9 @@ impl Guest {
         if self.load_images().is_err() {
             self.end("its images do not fit its memory");
         }
-        self.vm.reset(CPU, &mut self.hardware);
+        msr!("cntvoff_el2", counter::now());
+        barrier_isb();
+        self.vm.reset(&self.hardware);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
         self.timer_forwarded = false;
@@ -436,11 +429,6 @@ impl Guest {
         );
         idle_after_failure()
     }
-}
-
-fn virtual_timer_is_high() -> bool {
-    // ENABLE and ISTATUS, and not IMASK (DDI 0487, D17.11.17).
-    mrs!("cntv_ctl_el0") & 0b111 == 0b101
 }
 
 /// EL1 as a reset leaves it; what the architecture leaves unknown is zero.
@@ -592,7 +580,7 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     guest.account.traps += 1;
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
-    guest.resample();
+    guest.resample_forwarded();
     match guest
         .vm
         .trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa })

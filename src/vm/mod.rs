@@ -14,18 +14,41 @@
 //!
 //! No call allocates: what a report needs is set aside by [`Vm::new`].
 
+mod cp15;
+pub mod cpu;
+mod debug;
 pub mod el2_controls;
+#[cfg(test)]
+mod fake;
+pub mod inject;
+mod pmu;
+mod psci;
+mod registers;
 pub mod report;
+mod secure;
+mod set_way;
 pub mod stage2;
+mod sysreg64;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod traps;
+mod undef;
 
 use crate::access::Width;
-use crate::board::{Board, CpuLines, MapError, Plan};
+use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, Plan, World};
+use crate::emul::Reset;
 use crate::memory::BoardMemory;
-use crate::units::{HostPa, Instant, Ipa};
+use crate::units::{HostPa, Instant, Ipa, ns_for};
 pub use crate::vcpu::Vcpu;
 use alloc::string::String;
+use alloc::vec::Vec;
+use cpu::Model;
+use debug::Debug;
 use el2_controls::El2Controls;
-use report::{Reason, Report};
+use pmu::Pmu;
+use report::{Reason, Report, Stopped};
+use timer::PhysicalTimer;
 
 /// A synchronous exception from the guest, as EL2's syndrome registers tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +135,9 @@ pub trait Core {
 pub enum Next {
     /// Enter the guest again.
     Resume,
-    /// Resume, but first carry out what [`Board::take_asks`] gives: a window changed.
-    Asks,
+    /// Resume, but first change stage 2 as the board asks, then do what else
+    /// [`Board::take_ask`] gives.
+    Ask(BoardAsk),
     /// WFI or WFE was trapped: enter again when [`Vm::lines`] has one high, at
     /// [`Vm::deadline`], or after a host interrupt.
     Wait,
@@ -134,18 +158,108 @@ pub struct Identity {
     pub mpidr: u64,
 }
 
+/// Board time from counter ticks, without a division where the frequency allows it.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    hz: u64,
+    /// Nanoseconds a tick, if that is a whole number.
+    whole: Option<u64>,
+}
+
+impl Clock {
+    const fn new(hz: u64) -> Self {
+        const NS: u64 = 1_000_000_000;
+        let whole = match (NS.checked_rem(hz), NS.checked_div(hz)) {
+            (Some(0), Some(ns)) => Some(ns),
+            _ => None,
+        };
+        Self { hz, whole }
+    }
+
+    fn at(self, ticks: u64) -> Instant {
+        Instant(match self.whole {
+            Some(ns) => ticks.saturating_mul(ns),
+            None => ns_for(ticks, self.hz),
+        })
+    }
+}
+
+/// What of a vCPU is kept here and not in the hardware.
+#[derive(Clone, Debug, Default)]
+struct CpuState {
+    mpidr: u64,
+    csselr: u32,
+    actlr: u32,
+    scr: u64,
+    sder: u64,
+    nsacr: u64,
+    mvbar: u64,
+    l2_control: u64,
+    l2_extended: u64,
+    a9_power: u64,
+    a9_diagnostic: u64,
+    pmu: Pmu,
+    debug: Debug,
+    timer: PhysicalTimer,
+    /// When `timer`'s output rises.
+    timer_deadline: Option<Instant>,
+    /// The level of CNTV's output, as the board was told.
+    virtual_level: bool,
+    /// A step over the UNDEF vector is under way.
+    stepping: bool,
+}
+
 /// A virtual machine.
 pub struct Vm {
     name: String,
     board: Board,
+    model: &'static Model,
+    clock: Clock,
+    cpus: Vec<CpuState>,
+    /// CBAR.
+    peripheral_base: u64,
+    stopped: Option<Stopped>,
 }
+
+/// CNTV_CTL: enabled, not masked, condition met.
+const CNTV_FIRES: u64 = 0b101;
 
 impl Vm {
     /// Builds the VM that runs the board of `plan`; `hz` is the guest counter's frequency.
-    pub fn new(name: &str, plan: &Plan, _hz: u64) -> Result<Self, MapError> {
+    pub fn new(name: &str, plan: &Plan, hz: u64) -> Result<Self, MapError> {
+        let wrong = |node: &str, what: &str, mend: &str| MapError {
+            node: String::from(node),
+            property: Some(String::from("compatible")),
+            what: String::from(what),
+            mend: String::from(mend),
+        };
+        let first = plan.cpus.first().ok_or_else(|| {
+            wrong(
+                "/cpus",
+                "the board has no CPU",
+                "give it a cpu node of a known CPU",
+            )
+        })?;
+        let model = cpu::model(&first.compatible).ok_or_else(|| {
+            wrong(
+                &first.node,
+                "this CPU is not known",
+                "use arm,cortex-a9, arm,cortex-a15 or arm,cortex-a57",
+            )
+        })?;
+        let cpus = plan.cpus.iter().map(|c| CpuState {
+            mpidr: model.mpidr(c.affinity),
+            nsacr: if plan.secure { 0 } else { 0xc00 },
+            ..CpuState::default()
+        });
         Ok(Self {
             name: String::from(name),
             board: Board::build(plan)?,
+            model,
+            clock: Clock::new(hz),
+            cpus: cpus.collect(),
+            peripheral_base: peripheral_base(plan),
+            stopped: None,
         })
     }
 
@@ -154,40 +268,88 @@ impl Vm {
         &self.name
     }
 
+    /// The CPU that the guest sees.
+    pub fn cpu(&self) -> &'static Model {
+        self.model
+    }
+
     /// The values of EL2's control registers for this VM. `owned` says that its core serves no
     /// other VM: WFI then need not trap.
     pub fn controls(&self, owned: bool) -> El2Controls {
-        El2Controls::new(true, owned)
+        El2Controls::new(!self.model.aarch64, owned)
     }
 
     /// What vCPU `cpu` reads as its identity.
-    pub fn identity(&self, _cpu: u8) -> Identity {
-        Identity { midr: 0, mpidr: 0 }
+    pub fn identity(&self, cpu: u8) -> Identity {
+        let mpidr = self
+            .cpus
+            .get(usize::from(cpu))
+            .map_or(self.model.mpidr, |c| c.mpidr);
+        Identity {
+            midr: u64::from(self.model.midr),
+            mpidr,
+        }
+    }
+
+    /// Puts the whole board back as a cold reset does; board time must begin at 0 again
+    /// (CNTVOFF). [`Vm::enter`] comes next.
+    pub fn reset(&mut self, core: &impl Core) {
+        for state in &mut self.cpus {
+            *state = CpuState {
+                mpidr: state.mpidr,
+                nsacr: if self.board.plan().secure { 0 } else { 0xc00 },
+                ..CpuState::default()
+            };
+        }
+        self.stopped = None;
+        let world = World {
+            now: self.clock.at(core.ticks()),
+            memory: core.memory(),
+        };
+        self.board.reset(&world, Reset::Cold);
     }
 
     /// Prepares `core` for the first entry of `cpu` after a reset, whose EL1 registers the metal
     /// has reset.
-    pub fn enter(&mut self, _cpu: u8, _core: &mut impl Core) {}
-
-    /// Puts the board into its reset state, before the vCPU enters anew.
-    pub fn reset(&mut self, _cpu: u8, _core: &mut impl Core) {}
-
-    /// Handles a synchronous exception from the guest.
-    pub fn trap(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, _trap: Trap) -> Next {
-        self.stop(cpu, regs, core, Reason::Unexpected)
+    pub fn enter(&mut self, cpu: u8, core: &mut impl Core) {
+        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
+            state.stepping = false;
+            state.virtual_level = false;
+        }
+        core.step(false);
+        self.watch(core);
     }
 
     /// Brings timers and devices up to now.
-    pub fn catch_up(&mut self, _cpu: u8, _core: &mut impl Core) -> Next {
-        Next::Resume
+    pub fn catch_up(&mut self, cpu: u8, core: &mut impl Core) -> Next {
+        let now = self.now(core);
+        self.sync_lines(cpu, core, now);
+        self.board.advance(&World {
+            now,
+            memory: core.memory(),
+        });
+        self.asks()
     }
 
-    /// CNTV's output, which the hardware runs, is now at `level`.
-    pub fn virtual_timer(&mut self, _cpu: u8, _core: &mut impl Core, _level: bool) {}
+    /// CNTV's output, which the hardware runs, is now at `level`. Once it is high, each trap and
+    /// [`Vm::catch_up`] look whether the guest has brought it down; the metal may let the host's
+    /// interrupt through again when [`Vm::virtual_timer_is_high`] says so.
+    pub fn virtual_timer(&mut self, cpu: u8, core: &mut impl Core, level: bool) {
+        let now = self.now(core);
+        self.set_virtual_level(cpu, core, now, level);
+    }
+
+    /// Whether the board still sees CNTV's output high.
+    pub fn virtual_timer_is_high(&self, cpu: u8) -> bool {
+        self.cpus
+            .get(usize::from(cpu))
+            .is_some_and(|c| c.virtual_level)
+    }
 
     /// When [`Vm::catch_up`] is next owed.
     pub fn deadline(&self) -> Option<Instant> {
-        self.board.deadline()
+        let timers = self.cpus.iter().filter_map(|c| c.timer_deadline);
+        timers.chain(self.board.deadline()).min()
     }
 
     /// The interrupt inputs of vCPU `cpu`: HCR_EL2.VI and VF.
@@ -200,13 +362,122 @@ impl Vm {
         &mut self.board
     }
 
+    /// The board's time.
+    pub fn now(&self, core: &impl Core) -> Instant {
+        self.clock.at(core.ticks())
+    }
+
     /// Stops the VM for a reason that the metal found, and makes its report.
-    pub fn stop(&mut self, _: u8, _: &Vcpu, _: &mut impl Core, _: Reason) -> Next {
+    pub fn stop(&mut self, cpu: u8, regs: &Vcpu, core: &mut impl Core, reason: Reason) -> Next {
+        self.stop_at(cpu, regs, core, reason, None)
+    }
+
+    fn stop_at(
+        &mut self,
+        cpu: u8,
+        regs: &Vcpu,
+        core: &mut impl Core,
+        reason: Reason,
+        trap: Option<Trap>,
+    ) -> Next {
+        let now = self.now(core);
+        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap));
         Next::Stop
     }
 
     /// Why the VM stopped, for printing (`{}`).
     pub fn report(&self) -> Option<Report<'_>> {
-        None
+        self.stopped
+            .as_ref()
+            .map(|stopped| Report { vm: self, stopped })
     }
+
+    /// What the board asks for, as the metal's next step.
+    fn asks(&mut self) -> Next {
+        match self.board.take_ask() {
+            None => Next::Resume,
+            Some(BoardAsk::Reset) => Next::Reset,
+            Some(BoardAsk::PowerOff) => Next::PowerOff,
+            Some(ask) => Next::Ask(ask),
+        }
+    }
+
+    /// Brings the timers' outputs up to now, if one may have changed.
+    fn sync_lines(&mut self, cpu: u8, core: &mut impl Core, now: Instant) {
+        let Some(state) = self.cpus.get(usize::from(cpu)) else {
+            return;
+        };
+        let (due, high) = (
+            state.timer_deadline.is_some_and(|d| d <= now),
+            state.virtual_level,
+        );
+        if due {
+            self.physical_timer(cpu, core, now);
+        }
+        if high {
+            let level = core.get(SysReg::CntvCtl) & 0b111 == CNTV_FIRES;
+            self.set_virtual_level(cpu, core, now, level);
+        }
+    }
+
+    fn set_virtual_level(&mut self, cpu: u8, core: &mut impl Core, now: Instant, level: bool) {
+        let Some(state) = self.cpus.get_mut(usize::from(cpu)) else {
+            return;
+        };
+        if state.virtual_level != level {
+            state.virtual_level = level;
+            let world = World {
+                now,
+                memory: core.memory(),
+            };
+            self.board.timer_line(&world, cpu, CpuTimer::Virtual, level);
+        }
+    }
+
+    /// The physical timer may have changed: its output goes to the board, its deadline is noted.
+    fn physical_timer(&mut self, cpu: u8, core: &mut impl Core, now: Instant) {
+        let bank = self.timer_bank();
+        let Some(state) = self.cpus.get_mut(usize::from(cpu)) else {
+            return;
+        };
+        let ticks = core.ticks();
+        state.timer_deadline = state.timer.deadline(ticks, self.clock.hz);
+        let level = state.timer.output(ticks);
+        self.board.timer_line(
+            &World {
+                now,
+                memory: core.memory(),
+            },
+            cpu,
+            bank,
+            level,
+        );
+    }
+}
+
+/// CBAR: where a CPU's private peripherals are, as its manual has it: a Cortex-A9's SCU, or the
+/// page before a later CPU's GIC distributor.
+fn peripheral_base(plan: &Plan) -> u64 {
+    let base_of = |compatible: &str| {
+        let device = plan
+            .devices
+            .iter()
+            .position(|d| d.compatible == compatible)?;
+        plan.windows
+            .iter()
+            .find(|w| {
+                matches!(w.kind, crate::board::plan::WindowKind::Device { device: d, region: 0 }
+                    if d == device)
+            })
+            .map(|w| w.at.0 & !0x7fff)
+    };
+    [
+        "arm,cortex-a9-scu",
+        "arm,cortex-a15-gic",
+        "arm,gic-400",
+        "arm,cortex-a9-gic",
+    ]
+    .into_iter()
+    .find_map(base_of)
+    .unwrap_or(0)
 }

@@ -1,14 +1,107 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
+use crate::machine::{End, Machine, Outcome};
+use crate::script::Script;
+use crate::system::System;
+use crate::verbs::build::{self, Built};
 use clap::Args;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Build a system and boot it under QEMU.
 #[derive(Debug, Args)]
-pub struct Run {}
+#[command(after_help = "\
+Examples:
+  cargo reliquary run systems/vexpress-a15-linux.toml
+  cargo reliquary run systems/vexpress-a9-linux.toml --host qemu-virt-gicv2
+  cargo reliquary run systems/vexpress-a15-linux.toml --timeout 120 \\
+      --expect '/ #' --send 'uname -m' --expect armv7l
+  cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
+
+At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
+--send the exit status is 0 only when every text was seen.")]
+pub struct Run {
+    /// The system file.
+    system: PathBuf,
+    /// The host that QEMU plays: qemu-virt or qemu-virt-gicv2.
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    #[command(flatten)]
+    script: Script,
+    /// Give up after so many seconds; with a script, after 300 if this is not given.
+    #[arg(long, value_name = "S")]
+    timeout: Option<u64>,
+    /// Keep all that the consoles print in this file.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// One instruction takes one nanosecond: the same run every time.
+    #[arg(long)]
+    icount: bool,
+    /// Further arguments of QEMU.
+    #[arg(last = true, value_name = "QEMU ARGUMENTS")]
+    qemu: Vec<String>,
+}
 
 impl Run {
     /// Does it.
     pub fn run(&self) -> Result<()> {
-        Err(Fault::new("`run` is not built yet").into())
+        let system = System::read(&self.system)?;
+        let built = build::build(&system, self.host.as_deref())?;
+        let image = build::kept_at(&system, &built.host.name);
+        built.write(&image)?;
+        let scripted = !self.script.0.is_empty();
+        let timeout = self
+            .timeout
+            .or(scripted.then_some(300))
+            .map(Duration::from_secs);
+        let machine = Machine {
+            image: &image,
+            elf: &built.elf,
+            host: &built.host,
+            vms: &built.vms,
+            script: &self.script,
+            timeout,
+            icount: self.icount,
+            qemu: &self.qemu,
+            log: self.log.as_deref(),
+            show: true,
+            interactive: !scripted,
+        };
+        let outcome = machine.run()?;
+        if let Some(fault) = outcome.fault() {
+            return Err(fault.into());
+        }
+        if outcome.end == End::Off && !outcome.qemu_said.trim().is_empty() {
+            return Err(Fault::new(format!("QEMU ended: {}", outcome.qemu_said.trim())).into());
+        }
+        if scripted {
+            let steps = self.script.0.len();
+            anstream::eprintln!("{steps} steps done in {:.1} s", outcome.took.as_secs_f64());
+        }
+        Ok(())
     }
+}
+
+/// Boots a system with a script, shows nothing, and gives all that was printed: for tests.
+pub fn boot(system: &Path, host: &str, script: &Script, timeout: Duration) -> Result<Outcome> {
+    let system = System::read(system)?;
+    let built: Built = build::build(&system, Some(host))?;
+    // Tests of one system run side by side: each has its own file.
+    let folder = tempfile::tempdir().map_err(|error| Fault::new(error.to_string()))?;
+    let image = folder.path().join("system.img");
+    built.write(&image)?;
+    Machine {
+        image: &image,
+        elf: &built.elf,
+        host: &built.host,
+        vms: &built.vms,
+        script,
+        timeout: Some(timeout),
+        icount: false,
+        qemu: &[],
+        log: None,
+        show: false,
+        interactive: false,
+    }
+    .run()
 }

@@ -1,0 +1,366 @@
+//! QEMU as the host of a built system: started, watched through the link, and ended.
+use crate::fault::{Doing, Fault, Result};
+use crate::screen::Screen;
+use crate::script::{Play, Script};
+use crate::symbols::Symbols;
+use crate::system::host::Host;
+use crate::terminal::{Key, Keys, Raw};
+use reliquary::link::{Channel, Decoder, Encoder, Event};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is to be run, and how.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// The bootable file.
+    pub image: &'a Path,
+    /// The hypervisor's symbols.
+    pub elf: &'a Path,
+    /// The host that QEMU plays.
+    pub host: &'a Host,
+    /// The VMs' names.
+    pub vms: &'a [String],
+    /// What is typed and waited for.
+    pub script: &'a Script,
+    /// When to give up.
+    pub timeout: Option<Duration>,
+    /// One instruction takes one nanosecond of the machine's time.
+    pub icount: bool,
+    /// Further arguments of QEMU.
+    pub qemu: &'a [String],
+    /// Where all that the consoles print is kept.
+    pub log: Option<&'a Path>,
+    /// Whether the consoles are shown.
+    pub show: bool,
+    /// Whether standard input goes to the console in focus.
+    pub interactive: bool,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The script was played to its end.
+    Done,
+    /// The user left.
+    Left,
+    /// QEMU ended by itself: the machine was switched off.
+    Off,
+    /// The time was up.
+    Timeout,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub end: End,
+    /// The text that was waited for in vain.
+    pub missing: Option<String>,
+    /// What the consoles, the monitor and the reports printed.
+    pub text: String,
+    /// How many times the link lost or damaged something.
+    pub damages: usize,
+    /// What QEMU itself said.
+    pub qemu_said: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// Everything that the script waited for was seen.
+    pub fn holds(&self) -> bool {
+        self.missing.is_none()
+    }
+
+    /// The last lines of what was printed.
+    pub fn tail(&self) -> String {
+        let lines: Vec<&str> = self.text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    /// What was missing, as a fault with the tail of the console.
+    pub fn fault(&self) -> Option<Fault> {
+        let missing = self.missing.as_ref()?;
+        let end = match self.end {
+            End::Timeout => format!("after {:.0} s", self.took.as_secs_f64()),
+            End::Off => "before the machine went off".to_owned(),
+            End::Left => "before you left".to_owned(),
+            End::Done => "at the end".to_owned(),
+        };
+        let mut what = format!("the console did not print \"{missing}\" {end}");
+        let tail = self.tail();
+        let tail = if tail.is_empty() {
+            "nothing at all".to_owned()
+        } else {
+            format!("\n{tail}")
+        };
+        what.push_str("; the last that it printed: ");
+        what.push_str(&tail);
+        if !self.qemu_said.trim().is_empty() {
+            what.push_str("\nQEMU said: ");
+            what.push_str(self.qemu_said.trim());
+        }
+        Some(Fault::new(what))
+    }
+}
+
+enum News {
+    Printed(Vec<u8>),
+    Typed(Vec<u8>),
+    Closed,
+}
+
+/// QEMU's process: ended when this is dropped, whatever happens.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Machine<'_> {
+    /// QEMU's command line.
+    pub fn command(&self) -> Result<Command> {
+        // The kernel ends QEMU if the tool dies without ending it.
+        let guarded = Path::new("/usr/bin/setpriv").exists();
+        let mut command = if guarded {
+            let mut command = Command::new("/usr/bin/setpriv");
+            command.args(["--pdeathsig", "KILL", "qemu-system-aarch64"]);
+            command
+        } else {
+            Command::new("qemu-system-aarch64")
+        };
+        command.args(self.host.qemu()?);
+        command.args([
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-nic",
+            "none",
+            "-parallel",
+            "none",
+        ]);
+        command.args([
+            "-chardev",
+            "stdio,id=link,signal=off",
+            "-serial",
+            "chardev:link",
+        ]);
+        if self.icount {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        }
+        command.arg("-kernel").arg(self.image).args(self.qemu);
+        Ok(command)
+    }
+
+    /// Boots it, and stays until it ends.
+    pub fn run(&self) -> Result<Outcome> {
+        let began = Instant::now();
+        let child = self
+            .command()?
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .doing(|| "cannot start qemu-system-aarch64".to_owned())
+            .map_err(|fault| fault.mend("`cargo reliquary setup` installs qemu-system-arm"))?;
+        let mut process = Process(child);
+        let (tell, news) = mpsc::channel();
+        if let Some(out) = process.0.stdout.take() {
+            read_all(out, tell.clone(), News::Printed);
+        }
+        let raw = if self.interactive {
+            read_all(std::io::stdin(), tell.clone(), News::Typed);
+            Raw::take()
+        } else {
+            None
+        };
+        let said = process.0.stderr.take().map(|mut stderr| {
+            thread::spawn(move || {
+                let mut said = String::new();
+                let _ = stderr.read_to_string(&mut said);
+                said
+            })
+        });
+        drop(tell);
+        let Some(typed) = process.0.stdin.take() else {
+            return Err(Fault::new("QEMU has no input").into());
+        };
+        let mut session = Session {
+            keyboard: Keyboard {
+                to: Box::new(typed),
+                encoder: Encoder::new(),
+            },
+            decoder: Decoder::new(),
+            screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
+            play: Play::new(self.script),
+            scripted: !self.script.0.is_empty(),
+            keys: Keys::default(),
+            focus: 0,
+            vms: u8::try_from(self.vms.len()).unwrap_or(u8::MAX).max(1),
+        };
+        if raw.is_some() {
+            session
+                .screen
+                .note("Ctrl-A x leaves, Ctrl-A n goes to the next VM's console");
+        }
+        let end = session.until_end(&news, self.timeout.map(|timeout| began + timeout));
+        drop(process);
+        // What was on its way when the machine ended.
+        while let Ok(News::Printed(bytes)) = news.recv_timeout(Duration::from_millis(200)) {
+            session.printed(&bytes);
+        }
+        session.play.to_type();
+        session.screen.end();
+        drop(raw);
+        let text = session.screen.text();
+        if let Some(log) = self.log {
+            std::fs::write(log, &text).doing(|| format!("cannot write {}", log.display()))?;
+        }
+        Ok(Outcome {
+            end,
+            missing: session.play.missing().map(str::to_owned),
+            text,
+            damages: session.screen.damages(),
+            qemu_said: said.and_then(|said| said.join().ok()).unwrap_or_default(),
+            took: began.elapsed(),
+        })
+    }
+}
+
+/// Bytes to the machine.
+struct Keyboard {
+    to: Box<dyn Write>,
+    encoder: Encoder,
+}
+
+impl Keyboard {
+    /// The first console has the focus at the hypervisor's end: it takes bare bytes, so that
+    /// a plain terminal would do; the others take frames.
+    fn type_at(&mut self, console: u8, bytes: &[u8]) {
+        let mut out = Vec::new();
+        if console == 0 {
+            out.extend_from_slice(bytes);
+        } else {
+            self.encoder
+                .data(Channel::Console(console), bytes, &mut |byte| out.push(byte));
+        }
+        let _ = self.to.write_all(&out).and_then(|()| self.to.flush());
+    }
+}
+
+struct Session {
+    keyboard: Keyboard,
+    decoder: Decoder,
+    screen: Screen,
+    play: Play,
+    scripted: bool,
+    keys: Keys,
+    focus: u8,
+    vms: u8,
+}
+
+impl Session {
+    fn until_end(&mut self, news: &Receiver<News>, until: Option<Instant>) -> End {
+        loop {
+            while let Some((channel, line)) = self.play.to_type() {
+                let Channel::Console(console) = channel else {
+                    continue;
+                };
+                self.keyboard
+                    .type_at(console, format!("{line}\r").as_bytes());
+            }
+            if self.scripted && self.play.is_done() {
+                return End::Done;
+            }
+            let left = until.map_or(Duration::from_secs(3600), |until| {
+                until.saturating_duration_since(Instant::now())
+            });
+            match news.recv_timeout(left) {
+                Ok(News::Printed(bytes)) => self.printed(&bytes),
+                Ok(News::Typed(bytes)) => {
+                    if self.typed(&bytes) {
+                        return End::Left;
+                    }
+                }
+                Ok(News::Closed) | Err(RecvTimeoutError::Disconnected) => return End::Off,
+                Err(RecvTimeoutError::Timeout)
+                    if until.is_some_and(|until| until <= Instant::now()) =>
+                {
+                    return End::Timeout;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn printed(&mut self, bytes: &[u8]) {
+        let (screen, play) = (&mut self.screen, &mut self.play);
+        self.decoder.feed(bytes, &mut |event| match event {
+            Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
+                if channel != Channel::Layout {
+                    play.printed(channel, bytes);
+                    screen.print(channel, bytes);
+                }
+            }
+            Event::Damage(damage) => screen.damage(&damage.to_string()),
+            Event::Joined | Event::Start | Event::Ack(_) => {}
+        });
+        self.screen.flush();
+    }
+
+    /// True if the user leaves.
+    fn typed(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            match self.keys.typed(*byte) {
+                Some(Key::Byte(byte)) => self.keyboard.type_at(self.focus, &[byte]),
+                Some(Key::Next) => {
+                    self.focus = (self.focus + 1) % self.vms;
+                    self.screen.focus(self.focus);
+                }
+                Some(Key::Help) => {
+                    self.screen
+                        .note("Ctrl-A x leaves, Ctrl-A n: next VM, Ctrl-A Ctrl-A: Ctrl-A itself");
+                }
+                Some(Key::Leave) => return true,
+                None => {}
+            }
+        }
+        false
+    }
+}
+
+fn read_all(mut from: impl Read + Send + 'static, tell: Sender<News>, news: fn(Vec<u8>) -> News) {
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        let is_machine = matches!(news(Vec::new()), News::Printed(_));
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) | Err(_) => {
+                    // The end of what is typed is not the end of the machine.
+                    if is_machine {
+                        let _ = tell.send(News::Closed);
+                    }
+                    return;
+                }
+                Ok(size) => {
+                    if tell.send(news(buffer[..size].to_vec())).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// A file in the folder of built systems, for a log or the like.
+pub fn kept(name: &str) -> PathBuf {
+    crate::workspace::target().join("systems").join(name)
+}

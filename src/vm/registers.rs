@@ -1,0 +1,224 @@
+//! The system registers that trap, whichever instruction names them, and what each does.
+//!
+//! [`super::cp15`] and [`super::sysreg64`] name a register; [`Vm::register`] reads or writes it.
+//! DDI 0406C, B4 and DDI 0487, D17; what a CPU adds is in its own manual (see [`super::cpu`]).
+
+use super::debug::DebugRegister;
+use super::inject;
+use super::pmu::PmuRegister;
+use super::report::{Reason, Switch};
+use super::timer::TimerRegister;
+use super::{Core, SysReg, Vm, set_way};
+
+/// A register that traps, or that a CPU has and the host may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Register {
+    Midr,
+    Ctr,
+    Tcmtr,
+    Tlbtr,
+    Mpidr,
+    Revidr,
+    Id {
+        crm: u8,
+        opc2: u8,
+    },
+    Ccsidr,
+    Clidr,
+    Aidr,
+    Csselr,
+    Actlr,
+    Vbar,
+    Isr,
+    /// Secure configuration: of a guest that entered in Secure state.
+    Scr,
+    Sder,
+    Nsacr,
+    Mvbar,
+    Frequency,
+    L2Control,
+    L2ExtendedControl,
+    PeripheralBase,
+    A9PowerControl,
+    A9Diagnostic,
+    SetWay,
+    Fpsid,
+    Mvfr(u8),
+    Pmu(PmuRegister),
+    Timer(TimerRegister),
+    Debug(DebugRegister),
+    /// OSLAR_EL1, whose bit 0 is the lock.
+    OsLock64,
+    /// There, reads as zero, takes no write.
+    Zero,
+}
+
+/// Why a register is not read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The instruction is undefined there.
+    Undefined,
+    /// The VM cannot go on.
+    Stop(Reason),
+}
+
+/// SCR.NS.
+const SCR_NS: u64 = 1;
+/// NSACR as a Non-secure state sees it whose Secure state opened the VFP: cp10 and cp11.
+const NSACR_OPEN: u64 = 0xc00;
+
+impl Register {
+    /// Whether EL0 may ever get this far: what is refused to it by the guest's own controls
+    /// never traps to EL2.
+    const fn reaches_el0(self) -> bool {
+        matches!(
+            self,
+            Self::Ctr
+                | Self::Timer(_)
+                | Self::Pmu(_)
+                | Self::Debug(
+                    DebugRegister::Identification
+                        | DebugRegister::StatusInternal
+                        | DebugRegister::TransferInternal
+                )
+        )
+    }
+}
+
+impl Vm {
+    /// Reads (`write` is `None`) or writes a register of vCPU `cpu`. A write's result is 0.
+    pub(super) fn register(
+        &mut self,
+        cpu: u8,
+        core: &mut impl Core,
+        user: bool,
+        register: Register,
+        write: Option<u64>,
+    ) -> Result<u64, Refused> {
+        let aarch64 = self.model.aarch64;
+        let secure = self.secure();
+        let now = self.now(core);
+        let ticks = core.ticks();
+        let lines = self.board.cpu_lines(cpu);
+        let model = self.model;
+        let cpus = self.cpus.len() as u64;
+        let state = self
+            .cpus
+            .get_mut(usize::from(cpu))
+            .ok_or(Refused::Stop(Reason::NoSuchCpu))?;
+        if user && !register.reaches_el0() {
+            return Err(Refused::Undefined);
+        }
+        let Some(value) = write else {
+            return Ok(match register {
+                Register::Midr => u64::from(model.midr),
+                Register::Ctr => u64::from(model.ctr),
+                Register::Tlbtr => u64::from(model.tlbtr),
+                Register::Mpidr => state.mpidr,
+                Register::Revidr => u64::from(model.revidr),
+                Register::Id { crm, opc2 } => model.id(crm, opc2),
+                Register::Ccsidr => u64::from(model.ccsidr(state.csselr)),
+                Register::Clidr => u64::from(model.clidr),
+                Register::Csselr => u64::from(state.csselr),
+                Register::Actlr => u64::from(state.actlr),
+                Register::Vbar => core.get(SysReg::VbarEl1),
+                // I and F: what is pending, whatever the masks say.
+                Register::Isr => u64::from(lines.irq) << 7 | u64::from(lines.fiq) << 6,
+                Register::Scr if secure => state.scr,
+                Register::Sder if secure => state.sder,
+                Register::Mvbar if secure => state.mvbar,
+                Register::Nsacr => {
+                    if secure {
+                        state.nsacr
+                    } else {
+                        NSACR_OPEN
+                    }
+                }
+                Register::L2Control if model.l2_control => {
+                    state.l2_control | (cpus.saturating_sub(1) & 3) << 24
+                }
+                Register::L2ExtendedControl if model.l2_control => state.l2_extended,
+                Register::PeripheralBase => self.peripheral_base,
+                Register::A9PowerControl if model.a9_control => state.a9_power,
+                Register::A9Diagnostic if model.a9_control => state.a9_diagnostic,
+                Register::Fpsid => u64::from(model.fpsid),
+                Register::Mvfr(n) => {
+                    u64::from(model.mvfr.get(usize::from(n)).copied().unwrap_or(0))
+                }
+                Register::Pmu(r) => {
+                    if user && !state.pmu.open_to_user() && r != PmuRegister::User {
+                        return Err(Refused::Undefined);
+                    }
+                    state.pmu.read(r, model.pmcr, now.0)
+                }
+                Register::Timer(r) => state.timer.read(r, ticks),
+                Register::Debug(r) => state.debug.read(r, model),
+                Register::Tcmtr | Register::Aidr | Register::Zero => 0,
+                _ => return Err(Refused::Undefined),
+            });
+        };
+        match register {
+            Register::Csselr => state.csselr = value as u32 & 0xf,
+            Register::Actlr => state.actlr = value as u32 & model.actlr_mask,
+            Register::Vbar => {
+                let kept = if aarch64 { !0x7ff } else { 0xffff_ffe0 };
+                core.set(SysReg::VbarEl1, value & kept);
+                self.watch(core);
+            }
+            Register::Scr if secure => {
+                if value & SCR_NS != 0 {
+                    return Err(Refused::Stop(Reason::SecureSwitch(Switch::NonSecure)));
+                }
+                state.scr = value & 0x3ff;
+            }
+            Register::Sder if secure => state.sder = value & 3,
+            Register::Nsacr if secure => state.nsacr = value & 0xffff_ffff,
+            Register::Mvbar if secure => state.mvbar = value & 0xffff_ffe0,
+            // The counter's frequency is the host's; `check` has compared it.
+            Register::Frequency if secure => {}
+            Register::L2Control if model.l2_control => state.l2_control = value & 0xfcff_ffff,
+            Register::L2ExtendedControl if model.l2_control => {
+                state.l2_extended = value & 0xffff_ffff;
+            }
+            Register::PeripheralBase if secure => {}
+            Register::A9PowerControl if model.a9_control => state.a9_power = value & 0x701,
+            Register::A9Diagnostic if model.a9_control => {
+                state.a9_diagnostic = value & 0xffff_ffff;
+            }
+            Register::SetWay => {
+                set_way::maintain(self.board.plan(), model, value as u32, core);
+            }
+            Register::Pmu(r) => {
+                if user && !state.pmu.open_to_user() || user && r == PmuRegister::User {
+                    return Err(Refused::Undefined);
+                }
+                state.pmu.write(r, model.pmcr, now.0, value);
+            }
+            Register::Timer(TimerRegister::Counter) => return Err(Refused::Undefined),
+            Register::Timer(r) => {
+                state.timer.write(r, ticks, value);
+                self.physical_timer(cpu, core, now);
+            }
+            Register::Debug(r) => state.debug.write(r, value),
+            Register::OsLock64 => state.debug.set_os_lock(value & 1 != 0),
+            // FPSID takes writes and ignores them (DDI 0406C, B4.1.58).
+            Register::Fpsid | Register::Zero => {}
+            _ => return Err(Refused::Undefined),
+        }
+        Ok(0)
+    }
+
+    /// Puts the breakpoints on the UNDEF vector where the guest's VBAR has it, and high.
+    pub(super) fn watch(&self, core: &mut impl Core) {
+        if self.model.aarch64 {
+            core.watch_undef_vectors(None);
+            return;
+        }
+        let low = core.get(SysReg::VbarEl1) & 0xffff_ffe0;
+        core.watch_undef_vectors(Some([
+            low | inject::vector::UNDEFINED,
+            inject::vector::HIGH | inject::vector::UNDEFINED,
+        ]));
+    }
+}

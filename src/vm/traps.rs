@@ -1,0 +1,363 @@
+//! A synchronous exception from the guest, by its class (DDI 0487, D17.2.37).
+//!
+//! | EC | class | outcome |
+//! |---|---|---|
+//! | 0x24 | data abort | the bus; see [`crate::mmio::Abort`] for the rest |
+//! | 0x20 | instruction abort | prefetch abort for the guest; from a device, a report |
+//! | 0x01 | WFI, WFE | [`Next::Wait`] until a line is high; WFE goes on |
+//! | 0x03, 0x04, 0x05, 0x0c, 0x08 | MCR, MRC, MCRR, MRRC, VMRS | [`super::cp15`] |
+//! | 0x06 | LDC, STC to CP14 | UNDEF: the debug channel has no other end |
+//! | 0x18 | MSR, MRS, SYS | [`super::sysreg64`] |
+//! | 0x12, 0x16 | HVC | PSCI, or UNDEF |
+//! | 0x13, 0x17 | SMC | PSCI, or a report: the board's monitor is not there |
+//! | 0x30, 0x32 | breakpoint, step | [`super::undef`] |
+//! | 0x38, 0x3c | BKPT, BRK | the guest takes its own |
+//! | 0x00, 0x07, 0x09, 0x19 | unknown, and what the board's CPU does not have | UNDEF |
+//! | others | | a report |
+//!
+//! An AArch32 instruction that trapped and fails its condition is skipped.
+
+use super::cp15;
+use super::inject::{self, Exception, vector};
+use super::registers::Refused;
+use super::report::{Reason, Switch};
+use super::{Core, Next, SysReg, Trap, Vm, sysreg64, undef};
+use crate::access::Initiator;
+use crate::board::{Reply, Transaction, World};
+use crate::mmio::decode::{self, State};
+use crate::mmio::syndrome::{DataAbort, Fault, Syndrome, ec};
+use crate::mmio::transfer::{Abort, Transfer, classify};
+use crate::vcpu::{Vcpu, syndrome_register};
+
+/// SCTLR.M: stage 1 is on.
+const SCTLR_M: u64 = 1;
+
+impl Vm {
+    /// Handles a synchronous exception from the guest.
+    pub fn trap(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
+        let syndrome = Syndrome(trap.esr);
+        if syndrome.class() != ec::DATA_ABORT {
+            return self.other_class(cpu, regs, core, trap);
+        }
+        let sctlr = if regs.is_aarch32() {
+            0
+        } else {
+            core.get(SysReg::SctlrEl1)
+        };
+        match classify(syndrome, trap.ipa, regs, sctlr) {
+            Abort::Access(transfer) => self.access(cpu, regs, core, trap, transfer),
+            other => self.other_abort(cpu, regs, core, trap, other),
+        }
+    }
+
+    /// One access of the bus.
+    fn access(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        t: Transfer,
+    ) -> Next {
+        let now = self.now(core);
+        self.sync_lines(cpu, core, now);
+        if trap.ipa.0 & t.width.bytes().wrapping_sub(1) != 0
+            && core.get(SysReg::SctlrEl1) & SCTLR_M == 0
+        {
+            // With stage 1 off all data is Device memory, where alignment is checked.
+            let e = Exception::Misaligned {
+                at: trap.far,
+                write: t.write,
+            };
+            inject::inject(regs, core, self.model.aarch64, e);
+            return Next::Resume;
+        }
+        let how = Transaction {
+            width: t.width,
+            initiator: Initiator::Cpu(cpu),
+            security: self.security(),
+            privileged: !regs.is_user(),
+        };
+        let world = World {
+            now,
+            memory: core.memory(),
+        };
+        if t.write {
+            let value = t.value(regs);
+            match self.board.write(&world, trap.ipa, how, value) {
+                Ok(Reply::Done | Reply::Value(_)) => {}
+                Ok(Reply::Host(at)) => {
+                    core.host_write(at, t.width, value);
+                    self.board.record(value);
+                }
+                Err(_) => {
+                    let e = Exception::DataAbort {
+                        at: trap.far,
+                        write: true,
+                    };
+                    inject::inject(regs, core, self.model.aarch64, e);
+                    return self.asks();
+                }
+            }
+            t.finish_write(regs);
+        } else {
+            let value = match self.board.read(&world, trap.ipa, how) {
+                Ok(Reply::Value(value)) => value,
+                Ok(Reply::Done) => 0,
+                Ok(Reply::Host(at)) => {
+                    let value = core.host_read(at, t.width) & t.width.mask();
+                    self.board.record(value);
+                    value
+                }
+                Err(_) => {
+                    let e = Exception::DataAbort {
+                        at: trap.far,
+                        write: false,
+                    };
+                    inject::inject(regs, core, self.model.aarch64, e);
+                    return self.asks();
+                }
+            };
+            t.finish_read(regs, value);
+        }
+        self.asks()
+    }
+
+    #[cold]
+    fn other_abort(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        abort: Abort,
+    ) -> Next {
+        let fault = DataAbort(Syndrome(trap.esr).iss());
+        let reason = match abort {
+            Abort::Access(transfer) => return self.access(cpu, regs, core, trap, transfer),
+            Abort::CacheMaintenance => {
+                regs.advance(4);
+                return Next::Resume;
+            }
+            Abort::NoSyndrome => {
+                let state = match (regs.is_aarch32(), regs.is_thumb()) {
+                    (false, _) => State::A64,
+                    (true, false) => State::A32,
+                    (true, true) => State::T32,
+                };
+                let decoded =
+                    undef::fetch(regs, core).and_then(|(word, _)| decode::decode(state, word).ok());
+                if let Some(transfer) = decoded {
+                    return self.access(cpu, regs, core, trap, transfer);
+                }
+                Reason::NotDecoded
+            }
+            Abort::TableInDevice => Reason::TableInDevice,
+            Abort::CrossesPage => Reason::CrossesPage,
+            Abort::NotOfStage2 => match fault.fault() {
+                Fault::External => {
+                    // A passed-through device refused.
+                    let e = Exception::DataAbort {
+                        at: trap.far,
+                        write: fault.wnr(),
+                    };
+                    inject::inject(regs, core, self.model.aarch64, e);
+                    return Next::Resume;
+                }
+                other => Reason::HostFault(other),
+            },
+        };
+        self.stop_at(cpu, regs, core, reason, Some(trap))
+    }
+
+    fn other_class(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
+        let syndrome = Syndrome(trap.esr);
+        let (class, iss) = (syndrome.class(), syndrome.iss());
+        let now = self.now(core);
+        self.sync_lines(cpu, core, now);
+        let conditional = matches!(
+            class,
+            ec::WFX
+                | ec::CP15_32
+                | ec::CP15_64
+                | ec::CP14_32
+                | ec::CP14_LS
+                | ec::CP14_64
+                | ec::CP10_ID
+                | ec::SMC32
+        );
+        if conditional && regs.is_aarch32() && !condition_passed(regs, iss) {
+            regs.advance(syndrome.length());
+            return Next::Resume;
+        }
+        match class {
+            ec::WFX => {
+                regs.advance(syndrome.length());
+                let lines = self.lines(cpu);
+                // TI: 0 is WFI. The others are WFE and the timed forms: hints.
+                if iss & 3 == 0 && !lines.irq && !lines.fiq {
+                    Next::Wait
+                } else {
+                    Next::Resume
+                }
+            }
+            ec::CP15_32 => self.moved(cpu, regs, core, trap, cp15::Move::of_one(15, iss)),
+            ec::CP15_64 => self.moved(cpu, regs, core, trap, cp15::Move::of_two(15, iss)),
+            ec::CP14_32 => self.moved(cpu, regs, core, trap, cp15::Move::of_one(14, iss)),
+            ec::CP14_64 => self.moved(cpu, regs, core, trap, cp15::Move::of_two(14, iss)),
+            ec::CP10_ID => self.moved(cpu, regs, core, trap, cp15::Move::of_one(10, iss)),
+            ec::SYS64 => self.moved_64(cpu, regs, core, trap),
+            ec::HVC32 | ec::HVC64 => {
+                if self.has_psci_by(true) {
+                    return self.psci(cpu, regs);
+                }
+                // HVC is done when it traps; as UNDEF it is not.
+                regs.pc = regs.pc.wrapping_sub(4);
+                self.undefined(regs, core)
+            }
+            ec::SMC32 | ec::SMC64 => {
+                if !self.has_psci_by(false) {
+                    let reason = Reason::SecureSwitch(Switch::MonitorCall);
+                    return self.stop_at(cpu, regs, core, reason, Some(trap));
+                }
+                regs.advance(4);
+                self.psci(cpu, regs)
+            }
+            ec::INSN_ABORT => self.instruction_abort(cpu, regs, core, trap),
+            ec::BREAKPOINT => self.undef_vector(cpu, regs, core, trap),
+            ec::STEP => self.stepped(cpu, regs, core),
+            ec::BKPT32 | ec::BRK64 => {
+                inject::inject(regs, core, self.model.aarch64, Exception::Breakpoint(iss));
+                Next::Resume
+            }
+            ec::UNKNOWN | ec::CP14_LS | ec::FP | ec::PAUTH | ec::SVE => self.undefined(regs, core),
+            _ => self.stop_at(cpu, regs, core, Reason::Unexpected, Some(trap)),
+        }
+    }
+
+    fn undefined(&self, regs: &mut Vcpu, core: &mut impl Core) -> Next {
+        inject::inject(regs, core, self.model.aarch64, Exception::Undefined);
+        Next::Resume
+    }
+
+    fn instruction_abort(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Next {
+        let abort = DataAbort(Syndrome(trap.esr).iss());
+        let at_vector = !self.model.aarch64
+            && regs.pc == inject::vectors(core).wrapping_add(vector::PREFETCH_ABORT);
+        let reason = if abort.s1ptw() {
+            Reason::TableInDevice
+        } else if at_vector {
+            Reason::NoVector
+        } else if !abort.fault().is_of_stage_2() {
+            Reason::HostFault(abort.fault())
+        } else if self
+            .board
+            .nearest(trap.ipa)
+            .is_some_and(|n| n.inside.is_some())
+        {
+            Reason::FetchFromDevice
+        } else {
+            let before = regs.pc;
+            inject::inject(regs, core, self.model.aarch64, Exception::PrefetchAbort);
+            if regs.pc != before {
+                return Next::Resume;
+            }
+            Reason::NoVector
+        };
+        self.stop_at(cpu, regs, core, reason, Some(trap))
+    }
+
+    /// A coprocessor move that trapped.
+    fn moved(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        m: cp15::Move,
+    ) -> Next {
+        match self.coprocessor(cpu, regs, core, m) {
+            Ok(()) => {
+                regs.advance(Syndrome(trap.esr).length());
+                Next::Resume
+            }
+            Err(Refused::Undefined) => self.undefined(regs, core),
+            Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
+        }
+    }
+
+    /// Carries out a coprocessor move; PC stays.
+    pub(super) fn coprocessor(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        m: cp15::Move,
+    ) -> Result<(), Refused> {
+        let register = m.register().ok_or(Refused::Undefined)?;
+        let mode = regs.mode();
+        let x = |field: u8| syndrome_register(mode, field);
+        let user = regs.is_user();
+        if m.read {
+            let value = self.register(cpu, core, user, register, None)?;
+            match (x(m.rt), m.crn) {
+                (Some(rt), Some(_)) => regs.set_x(rt, value & 0xffff_ffff),
+                (Some(rt), None) => {
+                    regs.set_x(rt, value & 0xffff_ffff);
+                    if let Some(rt2) = x(m.rt2) {
+                        regs.set_x(rt2, value >> 32);
+                    }
+                }
+                // r15 as the target of MRC is APSR's flags.
+                (None, _) => regs.spsr = regs.spsr & !0xf000_0000 | value & 0xf000_0000,
+            }
+            return Ok(());
+        }
+        let low = x(m.rt).map_or(0, |rt| regs.x(rt)) & 0xffff_ffff;
+        let high = match m.crn {
+            Some(_) => 0,
+            None => x(m.rt2).map_or(0, |rt2| regs.x(rt2)) << 32,
+        };
+        self.register(cpu, core, user, register, Some(low | high))
+            .map(|_| ())
+    }
+
+    fn moved_64(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
+        let m = sysreg64::Move::of(Syndrome(trap.esr).iss());
+        let write = if m.read { None } else { Some(regs.x(m.rt)) };
+        let result = m
+            .register()
+            .ok_or(Refused::Undefined)
+            .and_then(|r| self.register(cpu, core, regs.is_user(), r, write));
+        match result {
+            Ok(value) => {
+                if m.read {
+                    regs.set_x(m.rt, value);
+                }
+                regs.advance(4);
+                Next::Resume
+            }
+            Err(Refused::Undefined) => self.undefined(regs, core),
+            Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
+        }
+    }
+}
+
+/// Whether the trapped AArch32 instruction passes its condition: CV and COND of its ISS, or, in
+/// T32 state without them, the IT state.
+fn condition_passed(regs: &Vcpu, iss: u32) -> bool {
+    let cond = if iss & 1 << 24 != 0 {
+        (iss >> 20) as u8 & 0xf
+    } else if regs.is_thumb() {
+        regs.it_condition()
+    } else {
+        return true;
+    };
+    regs.condition_holds(cond)
+}
