@@ -153,6 +153,7 @@ impl Guest {
         msr!("cntvoff_el2", counter::now());
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
+        msr!("oslar_el1", 0); // a locked OS lock keeps breakpoints from matching
         barrier_isb();
         reset_el1(self.controls.hcr & hcr::RW == 0);
         self.hcr = self.controls.hcr;

@@ -17,10 +17,9 @@ pub struct Hardware {
 /// MDSCR_EL1: software step, and breakpoints on.
 const MDSCR_SS: u64 = 1;
 const MDSCR_MDE: u64 = 1 << 15;
-/// SPSR.SS: the step is not done yet.
-const BREAKPOINT_ON: u64 = 1 // E
-    | 0b10 << 1              // PMC: EL1 only...
-    | 0b1111 << 5; // BAS: all four bytes; HMC, SSC, BT zero: an unlinked address match
+/// DBGBCR_EL1 (DDI 0487, D17.3.2): on, EL1 only (PMC 0b01, HMC and SSC 0), all four bytes, an
+/// unlinked address match.
+const BREAKPOINT_ON: u64 = 1 | 0b01 << 1 | 0b1111 << 5;
 
 macro_rules! guest_registers {
     ($(($reg:ident, $name:literal)),* $(,)?) => {
