@@ -70,7 +70,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that was found wrong; never empty.
+/// Everything that was found wrong; empty when each was told already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 

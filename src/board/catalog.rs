@@ -66,6 +66,18 @@ pub struct Output {
 pub struct Controller {
     /// Reads a specifier.
     pub input: fn(Node<'_, '_>, &[u32; 4]) -> Result<Input, String>,
+    /// Where its outputs lead.
+    pub outputs: Outputs,
+}
+
+/// Where a controller's outputs lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outputs {
+    /// Line 2 c is nIRQ of CPU c, line 2 c + 1 its nFIQ. The node's `interrupts` are its own
+    /// maintenance, and not wired.
+    Cpus,
+    /// The node's `interrupts`, into the next controller.
+    Interrupts,
 }
 
 /// The input that a specifier names.
@@ -94,27 +106,55 @@ pub struct Entry {
     pub make: Make,
     /// Its output lines.
     pub line: OutputLine,
-    /// Set if it is an interrupt controller; its outputs are then the CPUs' inputs.
+    /// Set if it is an interrupt controller.
     pub controller: Option<Controller>,
     /// Whether its register blocks are memory that is read directly while the device says so.
     pub direct_reads: bool,
 }
 
-const fn entry(compatible: &'static str, tier: Tier, summary: &'static str, make: Make) -> Entry {
-    Entry {
-        compatible,
-        tier,
-        summary,
-        make,
-        line: |_, o| o.index as u16,
-        controller: None,
-        direct_reads: false,
+impl Entry {
+    /// Whether its outputs are the CPUs' inputs.
+    pub fn drives_cpus(&self) -> bool {
+        self.controller
+            .is_some_and(|controller| controller.outputs == Outputs::Cpus)
     }
 }
 
+const fn entry(compatible: &'static str, tier: Tier, summary: &'static str, make: Make) -> Entry {
+    Entry::new(compatible, tier, summary, make)
+}
 impl Entry {
+    /// A device whose interrupts are its output lines in their order.
+    pub(super) const fn new(
+        compatible: &'static str,
+        tier: Tier,
+        summary: &'static str,
+        make: Make,
+    ) -> Self {
+        Self {
+            compatible,
+            tier,
+            summary,
+            make,
+            line: |_, output| output.index as u16,
+            controller: None,
+            direct_reads: false,
+        }
+    }
+    /// A controller of one cell whose output is an interrupt of another controller.
+    #[cfg(test)]
+    pub(super) const fn cascade(mut self) -> Self {
+        self.controller = Some(Controller {
+            input: |_, specifier| Ok(Input::Shared(Line(specifier[0] as u16))),
+            outputs: Outputs::Interrupts,
+        });
+        self
+    }
     const fn gic(mut self) -> Self {
-        self.controller = Some(Controller { input: gic_input });
+        self.controller = Some(Controller {
+            input: gic_input,
+            outputs: Outputs::Cpus,
+        });
         self
     }
     const fn lines(mut self, line: OutputLine) -> Self {
@@ -122,7 +162,7 @@ impl Entry {
         self
     }
     #[allow(dead_code)]
-    const fn direct_reads(mut self) -> Self {
+    pub(super) const fn direct_reads(mut self) -> Self {
         self.direct_reads = true;
         self
     }
@@ -134,7 +174,9 @@ use Tier::{Identity, Modelled, Registers};
 pub static TABLE: &[Entry] = &[
     entry("arm,pl011", Modelled, "PL011 UART", |m| {
         let uartclk = m.clock(0).unwrap_or(24_000_000);
-        Ok(Box::new(pl011::Pl011::new(pl011::Config::new(uartclk))))
+        let mut config = pl011::Config::new(uartclk);
+        config.left_running = m.node.has("reliquary,left-running");
+        Ok(Box::new(pl011::Pl011::new(config)))
     }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |_| {
         Ok(Box::new(pl031::Pl031::new(pl031::Config::new(0))))

@@ -71,7 +71,7 @@ impl Board {
                 plan,
                 bytes,
             })?;
-            if entry.controller.is_some() {
+            if entry.drives_cpus() {
                 controllers.push(index);
             }
             slots.push(Slot {

@@ -45,7 +45,7 @@ pub struct Plan {
     /// Ranges with a policy of their own: what falls there is ignored.
     pub ignored: Vec<Range>,
     /// The map itself, from which the devices' constructors read.
-    pub(super) map: Vec<u8>,
+    pub map: Vec<u8>,
 }
 
 /// A range of addresses.
@@ -497,6 +497,7 @@ impl Reading {
         let name = "reliquary,pass-through";
         let host_node = node.str(name)?.unwrap_or_default().to_owned();
         for (region, (at, bytes)) in Self::blocks(node)?.into_iter().enumerate() {
+            // Whole pages, and no overlap: so no other node's registers share them.
             if !tap && (at.0 | bytes) & 0xfff != 0 {
                 return Err(node
                     .wrong(format!(
@@ -575,28 +576,6 @@ impl Reading {
                 );
             }
         }
-        // A page that is passed through belongs to one node alone.
-        for window in windows.iter() {
-            let WindowKind::PassThrough { tap: false, .. } = window.kind else {
-                continue;
-            };
-            let last = |w: &Window| w.at.0.saturating_add(w.bytes.saturating_sub(1)) >> 12;
-            let shared = windows.iter().find(|other| {
-                other.node != window.node
-                    && other.at.0 >> 12 <= last(window)
-                    && window.at.0 >> 12 <= last(other)
-            });
-            if let Some(other) = shared {
-                self.errors.push(
-                    MapError::new(
-                        window.node.clone(),
-                        format!("its page at {} is shared with {}", window.at, other.node),
-                    )
-                    .property("reliquary,pass-through")
-                    .mend("a shared page can only be tapped: add reliquary,tap"),
-                );
-            }
-        }
         if self.errors.is_empty()
             && let Err(bus::Clash(a, _)) = bus::Bus::new(windows.iter().map(|w| (w.at, w.bytes)))
         {
@@ -610,7 +589,7 @@ impl Reading {
     fn wire(&mut self, roles: &[(Node<'_, '_>, Role)]) {
         for (node, role) in roles {
             let step = match role {
-                Role::Device(entry) if entry.controller.is_none() => {
+                Role::Device(entry) if !entry.drives_cpus() => {
                     let device = self
                         .devices
                         .iter()

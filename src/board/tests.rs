@@ -1,3 +1,910 @@
-use super::catalog::Entry;
+//! Maps as they should not be, and boards at work.
+
+use super::catalog::{Entry, Making};
+use super::devicetree::tests::{A9, A15, Lcg};
+use super::plan::{Unclaimed, WindowKind};
 use super::*;
-pub(super) static DEVICES: &[Entry] = &[];
+use crate::access::{Access, Refusal};
+use crate::emul::state::{Reader, Writer};
+use crate::emul::{Ask, Cx, Device, Line, Lines, Reset};
+use crate::memory::{BoardMemory, NoMemory, StoreId, Unbacked};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use std::sync::Mutex;
+use vm_fdt::{Error, FdtWriter};
+
+const V7: &[u8] = include_bytes!("../../tests/data/virt-v7.dtb");
+const HOST: &[u8] = super::devicetree::tests::HOST;
+
+/// A device for tests: word 0 is its output lines, word 4 its deadline, word 8 what it was
+/// told last (line << 1 | level), word 12 asks. Inputs with an odd line go on to output 0.
+struct Probe {
+    lines: u64,
+    told: u64,
+    due: Option<u64>,
+}
+
+impl Device for Probe {
+    fn read(&mut self, _: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        match access.offset {
+            0 => Ok(self.lines),
+            8 => Ok(self.told),
+            0x20 => Ok(u64::MAX),
+            _ => Err(Refusal::NoRegister),
+        }
+    }
+    fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        match access.offset {
+            0 => self.lines = value,
+            4 => self.due = Some(value),
+            12 => cx.ask(match value {
+                0 => Ask::Reset,
+                1 => Ask::PowerOff,
+                _ => Ask::DirectReads {
+                    region: 0,
+                    on: value == 3,
+                },
+            }),
+            _ => return Err(Refusal::NoRegister),
+        }
+        Ok(())
+    }
+    fn input(&mut self, _: &mut Cx<'_>, line: Line, level: bool) {
+        self.told = u64::from(line.0) << 1 | u64::from(level);
+        if line.0 % 2 == 1 {
+            self.lines = self.lines & !1 | u64::from(level);
+        }
+    }
+    fn advance(&mut self, cx: &mut Cx<'_>) {
+        if self.due.is_some_and(|due| due <= cx.now.0) {
+            self.due = None;
+            self.lines |= 2;
+        }
+    }
+    fn lines(&self) -> Lines {
+        Lines(self.lines)
+    }
+    fn deadline(&self) -> Option<Instant> {
+        self.due.map(Instant)
+    }
+    fn reset(&mut self, _: Reset) {
+        (self.lines, self.due) = (0, None);
+    }
+    fn save(&self, _: &mut Writer) {}
+    fn load(&mut self, _: &mut Reader<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[allow(clippy::unnecessary_wraps)]
+fn probe(_: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    Ok(Box::new(Probe {
+        lines: 0,
+        told: 0,
+        due: None,
+    }))
+}
+
+pub(super) static DEVICES: &[Entry] = &[
+    Entry::new("test,probe", catalog::Tier::Modelled, "probe", probe),
+    Entry::new("test,flash", catalog::Tier::Modelled, "direct", probe).direct_reads(),
+    // A controller of one cell whose outputs are a device's, so that they may lead on.
+    Entry::new("test,cascade", catalog::Tier::Modelled, "cascade", probe).cascade(),
+];
+
+type Build<'b> = &'b dyn Fn(&mut FdtWriter) -> Result<(), Error>;
+
+/// A map with one CPU, 1 MiB of RAM at 0x80000000, a GIC (phandle 1) and `more`.
+fn map(more: Build<'_>) -> Vec<u8> {
+    map_with(&|_| Ok(()), more)
+}
+
+/// The same, with more properties of the root.
+fn map_with(properties: Build<'_>, more: Build<'_>) -> Vec<u8> {
+    let build = || {
+        let mut fdt = FdtWriter::new()?;
+        let root = fdt.begin_node("")?;
+        fdt.property_u32("#address-cells", 1)?;
+        fdt.property_u32("#size-cells", 1)?;
+        fdt.property_u32("interrupt-parent", 1)?;
+        properties(&mut fdt)?;
+        node(
+            &mut fdt,
+            "memory@80000000",
+            "",
+            &[0x8000_0000, 0x10_0000],
+            &|fdt| fdt.property_string("device_type", "memory"),
+        )?;
+        node(
+            &mut fdt,
+            "gic",
+            "arm,cortex-a15-gic",
+            &[0x1000, 0x1000, 0x2000, 0x1000],
+            &|fdt| {
+                fdt.property_null("interrupt-controller")?;
+                fdt.property_u32("#interrupt-cells", 3)?;
+                fdt.property_u32("phandle", 1)
+            },
+        )?;
+        more(&mut fdt)?;
+        let cpus = fdt.begin_node("cpus")?;
+        fdt.property_u32("#address-cells", 1)?;
+        fdt.property_u32("#size-cells", 0)?;
+        let cpu = fdt.begin_node("cpu@0")?;
+        fdt.property_string("device_type", "cpu")?;
+        fdt.property_string("compatible", "arm,cortex-a15")?;
+        fdt.property_u32("reg", 0)?;
+        fdt.end_node(cpu)?;
+        fdt.end_node(cpus)?;
+        fdt.end_node(root)?;
+        fdt.finish()
+    };
+    build().expect("the map is built")
+}
+
+fn node(
+    fdt: &mut FdtWriter,
+    name: &str,
+    compatible: &str,
+    reg: &[u32],
+    more: Build<'_>,
+) -> Result<(), Error> {
+    let node = fdt.begin_node(name)?;
+    if !compatible.is_empty() {
+        fdt.property_string("compatible", compatible)?;
+    }
+    if !reg.is_empty() {
+        fdt.property_array_u32("reg", reg)?;
+    }
+    more(fdt)?;
+    fdt.end_node(node)
+}
+
+fn probe_at(fdt: &mut FdtWriter, name: &str, at: u32, interrupts: &[u32]) -> Result<(), Error> {
+    node(
+        fdt,
+        name,
+        "test,probe",
+        &[at, 0x1000],
+        &|fdt| match interrupts {
+            [] => Ok(()),
+            cells => fdt.property_array_u32("interrupts", cells),
+        },
+    )
+}
+
+/// The only error of a map, as node, property and text.
+fn error_of(more: Build<'_>) -> (String, Option<String>, String) {
+    let errors = Plan::read(&map(more)).expect_err("the map is wrong");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let error = errors[0].clone();
+    (
+        error.node.clone(),
+        error.property.clone(),
+        error.to_string(),
+    )
+}
+
+#[track_caller]
+fn is_refused(more: Build<'_>, node: &str, property: &str, what: &str) {
+    let (at, of, text) = error_of(more);
+    assert_eq!(
+        (at.as_str(), of.as_deref()),
+        (node, Some(property)),
+        "{text}"
+    );
+    assert!(text.contains(what), "{text}");
+}
+
+#[test]
+fn overlapping_windows_name_both_nodes() {
+    is_refused(
+        &|fdt| {
+            probe_at(fdt, "a", 0x3000, &[])?;
+            probe_at(fdt, "b", 0x3800, &[])
+        },
+        "/b",
+        "reg",
+        "overlaps that of /a",
+    );
+}
+
+#[test]
+fn a_window_over_ram_is_the_devices_fault() {
+    for at in [0x8000_0000, 0x8000_8000, 0x7fff_f800] {
+        is_refused(
+            &|fdt| probe_at(fdt, "a", at, &[]),
+            "/a",
+            "reg",
+            "over the RAM of /memory@80000000",
+        );
+    }
+}
+
+#[test]
+fn a_window_that_wraps_or_is_empty_is_refused() {
+    is_refused(
+        &|fdt| {
+            let bus = fdt.begin_node("bus")?;
+            fdt.property_string("compatible", "simple-bus")?;
+            fdt.property_u32("#address-cells", 2)?;
+            fdt.property_u32("#size-cells", 2)?;
+            fdt.property_null("ranges")?;
+            let reg = [0xffff_ffff, 0xffff_f000, 0, 0x2000];
+            node(fdt, "a", "test,probe", &reg, &|_| Ok(()))?;
+            fdt.end_node(bus)
+        },
+        "/bus/a",
+        "reg",
+        "wraps",
+    );
+    is_refused(
+        &|fdt| node(fdt, "a", "test,probe", &[0x3000, 0], &|_| Ok(())),
+        "/a",
+        "reg",
+        "no bytes",
+    );
+}
+
+#[test]
+fn a_device_without_an_emulator_is_refused_unless_disabled() {
+    let toaster = |status: &'static str| {
+        move |fdt: &mut FdtWriter| {
+            node(fdt, "toaster", "acme,toaster", &[0x3000, 0x1000], &|fdt| {
+                fdt.property_string("status", status)
+            })
+        }
+    };
+    is_refused(
+        &toaster("okay"),
+        "/toaster",
+        "compatible",
+        "nothing emulates \"acme,toaster\"",
+    );
+    assert!(Plan::read(&map(&toaster("disabled"))).is_ok());
+}
+
+#[test]
+fn an_emulator_that_the_map_names_and_nobody_has_is_refused() {
+    is_refused(
+        &|fdt| {
+            node(fdt, "a", "test,probe", &[0x3000, 0x1000], &|fdt| {
+                fdt.property_string("reliquary,emulate", "test,none")
+            })
+        },
+        "/a",
+        "reliquary,emulate",
+        "nothing emulates \"test,none\"",
+    );
+}
+
+#[test]
+fn an_interrupt_out_of_range_is_refused() {
+    for (interrupt, what) in [
+        ([0, 128, 4], "SPI 128 is out of range"),
+        ([0, u32::MAX, 4], "out of range"),
+        ([1, 16, 4], "PPI 16 is out of range"),
+        ([2, 1, 4], "kind 2"),
+    ] {
+        is_refused(
+            &|fdt| probe_at(fdt, "a", 0x3000, &interrupt),
+            "/a",
+            "interrupts",
+            what,
+        );
+    }
+    assert!(Plan::read(&map(&|fdt| probe_at(fdt, "a", 0x3000, &[0, 127, 4]))).is_ok());
+}
+
+#[test]
+fn an_interrupt_of_a_wrong_length_or_parent_is_refused() {
+    is_refused(
+        &|fdt| probe_at(fdt, "a", 0x3000, &[0, 1]),
+        "/a",
+        "interrupts",
+        "3 #interrupt-cells",
+    );
+    is_refused(
+        &|fdt| {
+            node(fdt, "a", "test,probe", &[0x3000, 0x1000], &|fdt| {
+                fdt.property_array_u32("interrupts-extended", &[77, 1])
+            })
+        },
+        "/a",
+        "interrupts-extended",
+        "phandle 0x4d",
+    );
+}
+
+fn cascade(fdt: &mut FdtWriter, name: &str, at: u32, this: u32, next: &[u32]) -> Result<(), Error> {
+    node(fdt, name, "test,cascade", &[at, 0x1000], &|fdt| {
+        fdt.property_null("interrupt-controller")?;
+        fdt.property_u32("#interrupt-cells", 1)?;
+        fdt.property_u32("phandle", this)?;
+        fdt.property_array_u32("interrupts-extended", next)
+    })
+}
+
+#[test]
+fn a_cycle_in_the_wiring_is_refused() {
+    is_refused(
+        &|fdt| {
+            cascade(fdt, "a", 0x3000, 5, &[6, 0])?;
+            cascade(fdt, "b", 0x4000, 6, &[5, 0])
+        },
+        "/a",
+        "interrupts",
+        "circle through /b",
+    );
+}
+
+#[test]
+fn a_policy_that_is_none_is_refused() {
+    let blob = map_with(
+        &|fdt| fdt.property_string("reliquary,unclaimed", "maybe"),
+        &|_| Ok(()),
+    );
+    let errors = Plan::read(&blob).expect_err("the map is wrong");
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].property.as_deref(), Some("reliquary,unclaimed"));
+}
+
+fn passed(
+    fdt: &mut FdtWriter,
+    name: &str,
+    reg: [u32; 2],
+    host: &str,
+    tap: bool,
+) -> Result<(), Error> {
+    node(fdt, name, "acme,clock", &reg, &|fdt| {
+        fdt.property_string("reliquary,pass-through", host)?;
+        fdt.property_array_u32("interrupts", &[0, 9, 4])?;
+        if tap {
+            fdt.property_null("reliquary,tap")
+        } else {
+            Ok(())
+        }
+    })
+}
+
+#[test]
+fn a_part_of_a_page_is_passed_through_only_with_a_tap() {
+    let part =
+        |tap| move |fdt: &mut FdtWriter| passed(fdt, "a", [0x3000, 0x800], "/pl031@9010000", tap);
+    is_refused(&part(false), "/a", "reg", "part of a page");
+    assert!(Plan::read(&map(&part(true))).is_ok());
+}
+
+#[test]
+fn a_page_that_another_node_shares_is_not_passed_through() {
+    let shared = |tap| {
+        move |fdt: &mut FdtWriter| {
+            passed(fdt, "a", [0x4000, 0x800], "/pl031@9010000", true)?;
+            node(fdt, "b", "test,probe", &[0x4800, 0x10], &|_| Ok(()))?;
+            passed(fdt, "c", [0x5000, 0x1000], "/pl061@9030000", tap)?;
+            node(fdt, "d", "test,probe", &[0x6000, 0x10], &|_| Ok(()))
+        }
+    };
+    assert!(
+        Plan::read(&map(&shared(false))).is_ok(),
+        "neighbouring pages are not shared"
+    );
+    // On the board's side pages are whole, so a sharer overlaps. On the host's side:
+    let host = map_with(&|_| Ok(()), &|fdt| {
+        node(fdt, "clock", "acme,clock", &[0x9000, 0x1000], &|_| Ok(()))?;
+        node(fdt, "lamp", "acme,lamp", &[0x9ff0, 0x10], &|_| Ok(()))
+    });
+    for (tap, sound) in [(false, false), (true, true)] {
+        let blob = map(&|fdt| {
+            node(fdt, "a", "acme,clock", &[0x4000, 0x1000], &|fdt| {
+                fdt.property_string("reliquary,pass-through", "/clock")?;
+                if tap {
+                    fdt.property_null("reliquary,tap")
+                } else {
+                    Ok(())
+                }
+            })
+        });
+        let mut plan = Plan::read(&blob).expect("the map is sound");
+        let bound = plan.bind_host(&host);
+        assert_eq!(bound.is_ok(), sound, "{bound:?}");
+        if let Err(errors) = bound {
+            assert!(
+                errors[0].what.contains("shares its page with /lamp"),
+                "{errors:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_passed_through_device_is_found_on_the_host_with_its_interrupt() {
+    for tap in [false, true] {
+        let blob = map(&|fdt| passed(fdt, "a", [0x3000, 0x1000], "/pl031@9010000", tap));
+        let mut plan = Plan::read(&blob).expect("the map is sound");
+        plan.bind_host(HOST).expect("the host has it");
+        let window = plan
+            .windows
+            .iter()
+            .find(|w| w.node == "/a")
+            .expect("it is there");
+        assert!(matches!(
+            window.kind,
+            WindowKind::PassThrough {
+                host: Some(HostPa(0x901_0000)),
+                ..
+            }
+        ));
+        assert_eq!(
+            (plan.host_interrupts[0].intid, plan.host_interrupts[0].edge),
+            (Some(34), false)
+        );
+        let mut board = Board::build(&plan).expect("it builds");
+        let reply = board.read(&now(0), Ipa(0x3004), cpu(Width::Word));
+        match tap {
+            true => assert_eq!(reply, Ok(Reply::Host(HostPa(0x901_0004)))),
+            false => assert_eq!(reply, Err(BusFault::Memory), "stage 2 serves it"),
+        }
+        if tap {
+            board.record(0x1234_5678_9abc);
+            assert_eq!(board.recent().last().map(|a| a.value), Some(0x5678_9abc));
+        }
+    }
+}
+
+#[test]
+fn a_host_that_lacks_the_device_or_shares_its_page_is_an_error() {
+    for (host, size, what) in [
+        ("/toaster", 0x1000, "no node /toaster"),
+        ("/pl031@9010000", 0x2000, "only 0x1000"),
+        ("/fw-cfg@9020000", 0x1000, "only 0x18"),
+    ] {
+        let blob = map(&|fdt| passed(fdt, "a", [0x10000, size], host, false));
+        let mut plan = Plan::read(&blob).expect("the map is sound");
+        let errors = plan.bind_host(HOST).expect_err("the host has it not");
+        assert!(
+            errors.iter().any(|e| e.to_string().contains(what)),
+            "{errors:?}"
+        );
+        assert_eq!(
+            errors[0].property.as_deref(),
+            Some("reliquary,pass-through")
+        );
+    }
+}
+
+#[test]
+fn an_alias_that_leads_nowhere_is_refused() {
+    let alias = |to: u32| {
+        move |fdt: &mut FdtWriter| {
+            node(fdt, "a", "reliquary,alias", &[0x10_0000, 0x1000], &|fdt| {
+                fdt.property_u32("reliquary,alias", to)
+            })
+        }
+    };
+    assert!(Plan::read(&map(&alias(0x8000_1000))).is_ok());
+    for to in [0x3000, 0x1000, 0x800f_f800, 0x10_0000] {
+        is_refused(&alias(to), "/a", "reliquary,alias", "not inside one memory");
+    }
+}
+
+fn now(ns: u64) -> World<'static> {
+    World {
+        now: Instant(ns),
+        memory: &NoMemory,
+    }
+}
+
+const fn cpu(width: Width) -> Transaction {
+    Transaction {
+        width,
+        initiator: Initiator::Cpu(0),
+        security: Security::NonSecure,
+        privileged: true,
+    }
+}
+
+fn board(more: Build<'_>) -> Board {
+    let plan = Plan::read(&map(more)).expect("the map is sound");
+    Board::build(&plan).expect("it builds")
+}
+
+fn write(board: &mut Board, at: u64, value: u64) {
+    assert_eq!(
+        board.write(&now(0), Ipa(at), cpu(Width::Word), value),
+        Ok(Reply::Done),
+        "{at:#x}"
+    );
+}
+
+fn read(board: &mut Board, at: u64) -> u64 {
+    match board.read(&now(0), Ipa(at), cpu(Width::Word)) {
+        Ok(Reply::Value(value)) => value,
+        other => panic!("{at:#x}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_devices_line_reaches_the_cpu_through_the_gic() {
+    let mut board = board(&|fdt| probe_at(fdt, "a", 0x3000, &[0, 5, 4]));
+    // GICD_CTLR, GICD_ISENABLER1, GICD_ITARGETSR9, GICC_CTLR, GICC_PMR.
+    for (at, value) in [
+        (0x1000, 1),
+        (0x1104, 1 << 5),
+        (0x1824, 1 << 8),
+        (0x2000, 1),
+        (0x2004, 0xff),
+    ] {
+        write(&mut board, at, value);
+    }
+    assert_eq!(board.cpu_lines(0), CpuLines::default());
+    write(&mut board, 0x3000, 1);
+    assert_eq!(
+        board.cpu_lines(0),
+        CpuLines {
+            irq: true,
+            fiq: false
+        }
+    );
+    assert_eq!(read(&mut board, 0x200c), 37, "GICC_IAR");
+    write(&mut board, 0x3000, 0);
+    write(&mut board, 0x2010, 37);
+    assert_eq!(board.cpu_lines(0), CpuLines::default());
+}
+
+#[test]
+fn a_change_goes_through_a_cascade_in_one_access() {
+    let mut board = board(&|fdt| {
+        node(fdt, "a", "test,probe", &[0x5000, 0x1000], &|fdt| {
+            fdt.property_array_u32("interrupts-extended", &[5, 3])
+        })?;
+        cascade(fdt, "b", 0x3000, 5, &[6, 7])?;
+        cascade(fdt, "c", 0x4000, 6, &[1, 0, 9, 4])
+    });
+    write(&mut board, 0x5000, 1);
+    assert_eq!(read(&mut board, 0x3008), 3 << 1 | 1);
+    assert_eq!(read(&mut board, 0x4008), 7 << 1 | 1);
+    assert_eq!(read(&mut board, 0x1204) & 1 << 9, 1 << 9, "GICD_ISPENDR1");
+    write(&mut board, 0x5000, 0);
+    assert_eq!(read(&mut board, 0x1204) & 1 << 9, 0);
+}
+
+#[test]
+fn a_deadline_is_told_and_met() {
+    let mut board = board(&|fdt| {
+        probe_at(fdt, "a", 0x3000, &[])?;
+        probe_at(fdt, "b", 0x4000, &[])
+    });
+    assert_eq!(board.deadline(), None);
+    write(&mut board, 0x3004, 900);
+    write(&mut board, 0x4004, 500);
+    assert_eq!(board.deadline(), Some(Instant(500)));
+    board.advance(&now(499));
+    assert_eq!(read(&mut board, 0x4000), 0);
+    board.advance(&now(500));
+    assert_eq!(read(&mut board, 0x4000), 2);
+    assert_eq!(board.deadline(), Some(Instant(900)));
+}
+
+#[test]
+fn unclaimed_addresses_meet_the_policy_of_the_map() {
+    let policy = |name: &'static str| {
+        let properties = |fdt: &mut FdtWriter| {
+            fdt.property_string("reliquary,unclaimed", name)?;
+            fdt.property_array_u32("reliquary,ignore-ranges", &[0x9000, 0x100])
+        };
+        let blob = map_with(&properties, &|fdt| probe_at(fdt, "a", 0x3000, &[]));
+        let plan = Plan::read(&blob).expect("the map is sound");
+        Board::build(&plan).expect("it builds")
+    };
+    let word = cpu(Width::Word);
+    let mut abort = policy("abort");
+    assert_eq!(
+        abort.read(&now(0), Ipa(0x8ffc), word),
+        Err(BusFault::Unclaimed)
+    );
+    assert_eq!(abort.read(&now(0), Ipa(0x9000), word), Ok(Reply::Value(0)));
+    assert_eq!(abort.write(&now(0), Ipa(0x90fc), word, 1), Ok(Reply::Done));
+    assert_eq!(
+        abort.read(&now(0), Ipa(0x9100), word),
+        Err(BusFault::Unclaimed)
+    );
+    assert_eq!(
+        abort.read(&now(0), Ipa(0x3010), word),
+        Err(BusFault::Refused(Refusal::NoRegister))
+    );
+    assert_eq!(
+        abort.read(&now(0), Ipa(0x3ffe), word),
+        Err(BusFault::LeavesWindow)
+    );
+    let mut ignore = policy("ignore");
+    assert_eq!(ignore.read(&now(0), Ipa(0x8ffc), word), Ok(Reply::Value(0)));
+    assert_eq!(ignore.read(&now(0), Ipa(0x3010), word), Ok(Reply::Value(0)));
+    assert!(ignore.learned().is_empty());
+    let mut learn = policy("learn");
+    for _ in 0..3 {
+        assert_eq!(learn.write(&now(0), Ipa(0x8ffc), word, 7), Ok(Reply::Done));
+    }
+    assert_eq!(
+        learn
+            .learned()
+            .iter()
+            .map(|l| (l.ipa, l.value))
+            .collect::<Vec<_>>(),
+        [(Ipa(0x8ffc), 7)]
+    );
+    for at in 0..1000 {
+        let _ = learn.read(&now(0), Ipa(0x10_0000 + at * 4), word);
+    }
+    assert_eq!(learn.learned().len(), 64);
+}
+
+#[test]
+fn the_last_accesses_are_kept_oldest_first() {
+    let mut board = board(&|fdt| probe_at(fdt, "a", 0x3000, &[]));
+    for value in 0..40 {
+        write(&mut board, 0x3000, value << 4);
+    }
+    let values: Vec<_> = board
+        .recent()
+        .map(|a| (a.write, a.offset, a.value))
+        .collect();
+    assert_eq!(
+        values,
+        (8..40).map(|v| (true, 0, v << 4)).collect::<Vec<_>>()
+    );
+    let _ = board.read(&now(9), Ipa(0x3010), cpu(Width::Half));
+    let last = *board.recent().last().expect("there is one");
+    assert_eq!(
+        (last.at, last.width, last.refused),
+        (Instant(9), Width::Half, true)
+    );
+    assert_eq!(
+        read(&mut board, 0x3020),
+        0xffff_ffff,
+        "no bit above the width"
+    );
+}
+
+#[test]
+fn the_nearest_window_is_named_on_both_sides() {
+    let board = board(&|fdt| probe_at(fdt, "a", 0x3000, &[]));
+    for (at, node, inside, distance) in [
+        (0x3123, "/a", Some(0x123), 0),
+        (0x4003, "/a", None, 4),
+        (0xffc, "/gic", None, 4),
+        (u64::MAX, "/memory@80000000", None, u64::MAX - 0x800f_ffff),
+    ] {
+        let nearest = board.nearest(Ipa(at)).expect("there are windows");
+        assert_eq!(
+            (nearest.node, nearest.inside, nearest.distance),
+            (node, inside, distance)
+        );
+    }
+}
+
+#[test]
+fn what_devices_ask_for_reaches_the_vm_once() {
+    let mut board = board(&|fdt| {
+        node(fdt, "f", "test,flash", &[0x10_0000, 0x1000], &|_| Ok(()))?;
+        node(fdt, "g", "reliquary,alias", &[0x20_0000, 0x800], &|fdt| {
+            fdt.property_u32("reliquary,alias", 0x10_0800)
+        })
+    });
+    let all = |board: &mut Board| core::iter::from_fn(|| board.take_ask()).collect::<Vec<_>>();
+    let direct = |on| {
+        [2, 3]
+            .map(|window| BoardAsk::DirectReads { window, on })
+            .to_vec()
+    };
+    assert_eq!(board.plan().windows[2].node, "/f");
+    assert_eq!(all(&mut board), direct(true), "after the build");
+    write(&mut board, 0x10_000c, 3);
+    assert_eq!(all(&mut board), [], "they are on already");
+    write(&mut board, 0x10_000c, 2);
+    assert_eq!(all(&mut board), direct(false));
+    write(&mut board, 0x10_000c, 0);
+    assert_eq!(all(&mut board), [BoardAsk::Reset]);
+    board.reset(&now(0), Reset::Warm);
+    assert_eq!(all(&mut board), direct(true), "after a reset");
+}
+
+/// RAM of 1 MiB at 0x80000000.
+struct Ram(Mutex<Vec<u8>>);
+
+impl BoardMemory for Ram {
+    fn read(&self, at: Ipa, into: &mut [u8]) -> Result<(), Unbacked> {
+        let ram = self.0.lock().map_err(|_| Unbacked)?;
+        let at = at.0.checked_sub(0x8000_0000).ok_or(Unbacked)? as usize;
+        into.copy_from_slice(ram.get(at..at + into.len()).ok_or(Unbacked)?);
+        Ok(())
+    }
+    fn write(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
+        let mut ram = self.0.lock().map_err(|_| Unbacked)?;
+        let at = at.0.checked_sub(0x8000_0000).ok_or(Unbacked)? as usize;
+        ram.get_mut(at..at + from.len())
+            .ok_or(Unbacked)?
+            .copy_from_slice(from);
+        Ok(())
+    }
+    fn store_read(&self, _: StoreId, _: u64, _: &mut [u8]) -> Result<(), Unbacked> {
+        Err(Unbacked)
+    }
+    fn store_write(&self, _: StoreId, _: u64, _: &[u8]) -> Result<(), Unbacked> {
+        Err(Unbacked)
+    }
+}
+
+#[test]
+fn memory_that_traps_is_served_and_an_alias_shows_the_same_bytes() {
+    let mut board = board(&|fdt| {
+        node(fdt, "a", "reliquary,alias", &[0x10_0000, 0x1000], &|fdt| {
+            fdt.property_u32("reliquary,alias", 0x8000_1000)
+        })
+    });
+    let ram = Ram(Mutex::new(alloc::vec![0; 0x10_0000]));
+    let world = World {
+        now: Instant::ZERO,
+        memory: &ram,
+    };
+    let value = 0x1122_3344_5566_7788;
+    assert_eq!(
+        board.write(&world, Ipa(0x10_0010), cpu(Width::Double), value),
+        Ok(Reply::Done)
+    );
+    let half = board.read(&world, Ipa(0x8000_1012), cpu(Width::Half));
+    assert_eq!(half, Ok(Reply::Value(0x5566)));
+    let over = board.read(&world, Ipa(0x10_0ffc), cpu(Width::Double));
+    assert_eq!(over, Err(BusFault::LeavesWindow));
+}
+
+#[test]
+fn the_vexpress_maps_make_boards_with_their_consoles() {
+    for (blob, cpus, cpu, uart, uart_at, spi) in [
+        (A9, 4, "arm,cortex-a9", "uart@9000", 0x1000_9000, 37),
+        (A15, 2, "arm,cortex-a15", "serial@90000", 0x1c09_0000, 37),
+    ] {
+        let plan = Plan::read(blob).expect("the map is sound");
+        assert!(plan.secure);
+        assert_eq!(plan.unclaimed, Unclaimed::Ignore);
+        assert_eq!(plan.cpus.len(), cpus);
+        assert_eq!(plan.cpus[1].compatible, cpu);
+        assert_eq!(plan.cpus[1].affinity, 1);
+        let console = plan.console.expect("there is one");
+        assert!(
+            plan.devices[console].node.ends_with(uart),
+            "{}",
+            plan.devices[console].node
+        );
+        assert!(
+            plan.windows
+                .iter()
+                .any(|w| w.at == Ipa(uart_at) && w.bytes == 0x1000)
+        );
+        let wire = plan.wires.iter().find(|w| {
+            w.from
+                == wiring::Source::Device {
+                    device: console,
+                    line: 0,
+                }
+        });
+        assert_eq!(wire.map(|w| w.input), Some(Line(spi)));
+        let mut board = Board::build(&plan).expect("it builds");
+        assert!(board.console().is_some());
+        assert!(matches!(
+            board.take_ask(),
+            Some(BoardAsk::DirectReads { on: true, .. })
+        ));
+        let id = board.read(&now(0), Ipa(uart_at + 0xfe0), self::cpu(Width::Word));
+        assert_eq!(id, Ok(Reply::Value(0x11)), "PeriphID0 of a PL011");
+    }
+}
+
+#[test]
+fn the_private_timers_of_the_a9_are_wired_for_each_cpu() {
+    let plan = Plan::read(A9).expect("the map is sound");
+    let device = plan
+        .devices
+        .iter()
+        .position(|d| d.compatible == "arm,cortex-a9-twd-timer");
+    let wires: Vec<_> = plan
+        .wires
+        .iter()
+        .filter(|w| matches!(w.from, wiring::Source::Device { device: d, .. } if Some(d) == device))
+        .map(|w| (w.from, w.input))
+        .collect();
+    let device = device.expect("it is there");
+    let line = |line| wiring::Source::Device { device, line };
+    let input = |cpu: u16| Line(1024 + 16 * cpu + 13);
+    assert_eq!(
+        wires,
+        (0..4).map(|c| (line(c), input(c))).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn the_generic_timers_are_wired_in_the_bindings_order() {
+    let plan = Plan::read(V7).expect("the map is sound");
+    let timer = plan.timer.clone().expect("there is one");
+    assert_eq!(timer.ppis, [Some(29), Some(30), Some(27), Some(26)]);
+    assert!(timer.any_frequency);
+    assert_eq!(
+        plan.psci.as_ref().map(|p| (p.hvc, p.version)),
+        Some((true, 0x100))
+    );
+    let mut board = Board::build(&plan).expect("it builds");
+    // Enable PPI 27 (CNTV) and let it through.
+    for (at, value) in [
+        (0x800_0000, 1),
+        (0x800_0100, 1 << 27),
+        (0x801_0000, 1),
+        (0x801_0004, 0xff),
+    ] {
+        write(&mut board, at, value);
+    }
+    board.timer_line(&now(0), 0, CpuTimer::NonSecurePhysical, true);
+    assert!(!board.cpu_lines(0).irq, "PPI 30 is not enabled");
+    board.timer_line(&now(0), 0, CpuTimer::Virtual, true);
+    assert!(board.cpu_lines(0).irq);
+    board.timer_line(&now(0), 0, CpuTimer::Virtual, false);
+    assert!(!board.cpu_lines(0).irq);
+}
+
+#[test]
+fn a_flash_of_two_banks_has_one_store() {
+    let plan = Plan::read(V7).expect("the map is sound");
+    let banks: Vec<_> = plan
+        .windows
+        .iter()
+        .filter_map(|w| match w.kind {
+            WindowKind::DirectReads {
+                region,
+                store,
+                offset,
+                ..
+            } => Some((w.at.0, region, store.0, offset)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(banks, [(0, 0, 0, 0), (0x400_0000, 1, 0, 0x400_0000)]);
+    let store = plan.devices.iter().find_map(|d| d.store);
+    assert_eq!(store, Some((StoreId(0), 0x800_0000)));
+}
+
+#[test]
+fn no_access_anywhere_on_a_vexpress_panics() {
+    for (seed, blob) in [(11, A9), (12, A15)] {
+        let plan = Plan::read(blob).expect("the map is sound");
+        let mut board = Board::build(&plan).expect("it builds");
+        let mut random = Lcg(seed);
+        let mut ns = 0;
+        for _ in 0..60_000 {
+            let window = &plan.windows[random.below(plan.windows.len() as u64) as usize];
+            let near = random.below(window.bytes.min(0x2000) + 8);
+            let at = (window.at.0 + near).wrapping_sub(4);
+            let width =
+                [Width::Byte, Width::Half, Width::Word, Width::Double][random.below(4) as usize];
+            let security = [Security::Secure, Security::NonSecure][random.below(2) as usize];
+            let how = Transaction {
+                width,
+                initiator: Initiator::Cpu(random.below(4) as u8),
+                security,
+                privileged: random.below(2) == 0,
+            };
+            ns += random.below(1_000_000);
+            let value = random.next() << 32 | random.next();
+            if random.below(2) == 0 {
+                let _ = board.read(&now(ns), Ipa(at), how);
+            } else {
+                let _ = board.write(&now(ns), Ipa(at), how, value);
+            }
+            if board.deadline().is_some_and(|d| d.0 <= ns) {
+                board.advance(&now(ns));
+            }
+            while board.take_ask().is_some() {}
+        }
+        assert_eq!(board.recent().count(), RECENT, "{}", format!("{board:?}"));
+    }
+}

@@ -11,6 +11,7 @@ pub mod a9_timers;
 pub mod apb;
 pub mod cfi_flash;
 pub mod gic;
+pub mod lan9118;
 pub mod pl011;
 pub mod pl031;
 pub mod pl310;

@@ -43,6 +43,20 @@ pub struct Run {
 }
 
 impl Run {
+    /// A system, with the user at its console.
+    pub fn interactive(system: PathBuf, host: Option<String>) -> Self {
+        let (script, qemu) = (Script::default(), Vec::new());
+        Self {
+            system,
+            host,
+            script,
+            timeout: None,
+            log: None,
+            icount: false,
+            qemu,
+        }
+    }
+
     /// Does it.
     pub fn run(&self) -> Result<()> {
         let system = System::read(&self.system)?;

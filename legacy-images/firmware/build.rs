@@ -1,0 +1,30 @@
+//! Gives each program the linker script of its board.
+
+use std::env;
+
+const PROGRAMS: [(&str, &str, &str); 11] = [
+    ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "passthrough64"),
+    ("virt-v8.ld", "aarch64", "passthrough64-virt"),
+    ("vexpress-a9.ld", "arm", "cpu-a9"),
+    ("vexpress-a9.ld", "arm", "secure-gic"),
+    ("vexpress-a9.ld", "arm", "die-smc"),
+    ("vexpress-a9.ld", "arm", "die-monitor"),
+    ("vexpress-a15.ld", "arm", "cpu-a15"),
+    ("vexpress-a15.ld", "arm", "die-nosyndrome"),
+    ("vexpress-a15.ld", "arm", "die-unclaimed"),
+    ("vexpress-a15.ld", "arm", "bigendian"),
+];
+
+fn main() {
+    let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let target = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
+    println!("cargo:rerun-if-changed=link");
+    for (script, arch, program) in PROGRAMS {
+        if arch == target {
+            println!("cargo:rustc-link-arg-bin={program}=-L{here}/link");
+            println!("cargo:rustc-link-arg-bin={program}=-T{script}");
+            println!("cargo:rustc-link-arg-bin={program}=--nmagic");
+        }
+    }
+}

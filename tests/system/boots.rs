@@ -1,0 +1,104 @@
+//! Whole systems, booted under QEMU on both hosts.
+use reliquary_cli::machine::Outcome;
+use reliquary_cli::script::{Script, Step};
+use reliquary_cli::verbs::run::boot;
+use reliquary_cli::workspace;
+use std::time::Duration;
+
+/// Plays a script on a system: `> text` is typed, other lines are waited for.
+fn play(system: &str, host: &str, script: &[&str]) -> Outcome {
+    let step = |line: &&str| match line.strip_prefix("> ") {
+        Some(text) => Step::Send(text.to_owned()),
+        None => Step::Expect((*line).to_owned()),
+    };
+    let script = Script(script.iter().map(step).collect());
+    let file = workspace::root().join("systems").join(system);
+    let outcome = boot(&file, host, &script, Duration::from_secs(300)).unwrap_or_else(|faults| panic!("{faults}"));
+    if let Some(fault) = outcome.fault() {
+        panic!("{system} on {host}: {fault}");
+    }
+    assert_eq!(outcome.damages, 0, "the link lost something:\n{}", outcome.text);
+    outcome
+}
+
+/// The number of interrupts on a line of /proc/interrupts that names this.
+fn interrupts(text: &str, name: &str) -> u64 {
+    let line = text.lines().filter(|line| line.contains(':')).find(|line| line.contains(name));
+    let line = line.unwrap_or_else(|| panic!("no interrupt of {name} in\n{text}"));
+    let number = line.split(':').nth(1).and_then(|rest| rest.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no count in {line}"))
+}
+
+fn linux(system: &str, host: &str, part: &str, timer: &str) {
+    let outcome = play(
+        system,
+        host,
+        &["/ # ", "> uname -m; cat /proc/cpuinfo /proc/interrupts", "armv7l", part, "/ # "],
+    );
+    let shell = outcome.text.split("uname -m").nth(1).unwrap_or_default();
+    assert!(interrupts(shell, timer) > 0, "the timer must count");
+    assert!(interrupts(shell, "uart-pl011") > 0, "the UART must count");
+}
+
+#[test]
+fn vexpress_a15_reaches_a_shell_on_a_gicv3_host() {
+    linux("vexpress-a15-linux.toml", "qemu-virt", "0xc0f", "arch_timer");
+}
+
+#[test]
+fn vexpress_a15_reaches_a_shell_on_a_gicv2_host() {
+    linux("vexpress-a15-linux.toml", "qemu-virt-gicv2", "0xc0f", "arch_timer");
+}
+
+#[test]
+fn vexpress_a9_reaches_a_shell_on_a_gicv3_host() {
+    linux("vexpress-a9-linux.toml", "qemu-virt", "0xc09", "twd");
+}
+
+#[test]
+fn vexpress_a9_reaches_a_shell_on_a_gicv2_host() {
+    linux("vexpress-a9-linux.toml", "qemu-virt-gicv2", "0xc09", "twd");
+}
+
+#[test]
+fn virt_v7_reaches_u_boots_prompt_on_both_hosts() {
+    for host in ["qemu-virt", "qemu-virt-gicv2"] {
+        play("virt-v7-uboot.toml", host, &["=> ", "> version", "U-Boot 2023", "=> "]);
+    }
+}
+
+#[test]
+fn virt_v8_says_hello_on_both_hosts() {
+    for host in ["qemu-virt", "qemu-virt-gicv2"] {
+        play("virt-v8-hello.toml", host, &["hello"]);
+    }
+}
+
+#[test]
+fn two_vms_say_hello_side_by_side() {
+    let outcome = play("two-hellos.toml", "qemu-virt", &["hello", "hello"]);
+    assert!(outcome.text.contains("[right] "), "{}", outcome.text);
+}
+
+#[test]
+fn sleep_takes_its_time_within_a_hundredth() {
+    // The guest's own clock is CNTVCT, so two clocks are compared: the guest's and the host's.
+    let script = ["/ # ", "> cat /proc/uptime; sleep 5; cat /proc/uptime; echo over", "over\n/ #"];
+    let outcome = play("vexpress-a15-linux.toml", "qemu-virt", &script.map(|line| line.trim_end_matches("\n/ #")));
+    let uptimes: Vec<f64> = outcome
+        .text
+        .lines()
+        .filter_map(|line| {
+            let (up, idle) = line.trim().split_once(' ')?;
+            idle.parse::<f64>().ok()?;
+            up.parse().ok()
+        })
+        .collect();
+    if let [before, after, ..] = uptimes[..] {
+        let slept = after - before;
+        // The shell's own work around the sleep is some tens of milliseconds.
+        assert!((4.95..5.3).contains(&slept), "slept {slept} s");
+    } else {
+        panic!("no uptimes in\n{}", outcome.text);
+    }
+}
