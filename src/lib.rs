@@ -37,6 +37,8 @@ pub mod emul;
 pub mod link;
 pub mod memory;
 pub mod mmio;
+#[cfg(test)]
+mod random;
 pub mod units;
 pub mod vcpu;
 pub mod vm;

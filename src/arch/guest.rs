@@ -285,7 +285,9 @@ impl Guest {
             let Some(mapping) = stage2::mapping_of(plan, index, true, place) else {
                 continue;
             };
-            let result = if on {
+            let result = if on && stage2.lookup(&Stage2Tables, mapping.at).is_some() {
+                Ok(())
+            } else if on {
                 stage2.map(&mut Stage2Tables, mapping)
             } else {
                 stage2.unmap(&mut Stage2Tables, mapping.at, mapping.bytes)

@@ -174,7 +174,9 @@ use Tier::{Identity, Modelled, Registers};
 pub static TABLE: &[Entry] = &[
     entry("arm,pl011", Modelled, "PL011 UART", |m| {
         let uartclk = m.clock(0).unwrap_or(24_000_000);
-        Ok(Box::new(pl011::Pl011::new(pl011::Config::new(uartclk))))
+        let mut config = pl011::Config::new(uartclk);
+        config.left_running = m.node.has("reliquary,left-running");
+        Ok(Box::new(pl011::Pl011::new(config)))
     }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |_| {
         Ok(Box::new(pl031::Pl031::new(pl031::Config::new(0))))

@@ -1,23 +1,8 @@
 use super::*;
+use crate::random::Random;
 use std::format;
 use std::string::ToString;
 use std::vec;
-
-/// A small generator of test data: xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
-    }
-}
 
 fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
     let entry = Entry::A32 {

@@ -1,24 +1,11 @@
 use super::*;
+use crate::random::Random;
 use std::collections::BTreeMap;
 use std::string::String;
 use std::vec::Vec;
 use std::{format, vec};
 
-/// A small generator of test data: xorshift64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
     /// Text that is dense in what frames are made of.
     fn hostile(&mut self, size: usize) -> Vec<u8> {
         let pieces: [&[u8]; 8] = [
