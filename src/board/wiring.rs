@@ -218,7 +218,7 @@ mod tests {
             (1, 3, false),
         ] {
             wiring.drive(Source::Device { device, line }, level, |change| {
-                told.push(change.level)
+                told.push(change.level);
             });
         }
         assert_eq!(told, [true, false]);
@@ -278,8 +278,10 @@ mod tests {
                 assert!(wiring.rank(device) < wiring.rank(w.to));
             }
             // Levels: an input is the OR of its wires, whatever the sequence.
-            let mut model: std::collections::BTreeMap<Source, bool> = Default::default();
-            let mut inputs: std::collections::BTreeMap<(usize, Line), bool> = Default::default();
+            let mut model: std::collections::BTreeMap<Source, bool> =
+                std::collections::BTreeMap::new();
+            let mut inputs: std::collections::BTreeMap<(usize, Line), bool> =
+                std::collections::BTreeMap::new();
             for _ in 0..100 {
                 let source = Source::Device {
                     device: random.below(devices as u64) as usize,

@@ -1,5 +1,5 @@
 //! `cargo reliquary board check`.
-use crate::fault::{Faults, Result};
+use crate::fault::{Fault, Faults, Result};
 use crate::system::board::map_faults;
 use reliquary::board::{Board, Plan};
 use std::path::Path;
@@ -15,13 +15,13 @@ pub fn check(map: &Path) -> Result<()> {
     let plan = match built {
         Ok(plan) => plan,
         Err(errors) => {
-            let faults: Faults = map_faults(map, errors);
+            let mut faults: Faults = map_faults(map, errors);
+            // The last line is the sum.
             let count = faults.0.len();
-            println!(
-                "{}: {count} fault{}",
-                map.display(),
-                if count == 1 { "" } else { "s" }
-            );
+            let s = if count == 1 { "" } else { "s" };
+            faults
+                .0
+                .push(Fault::new(format!("the map has {count} fault{s}")).in_file(map));
             return Err(faults);
         }
     };
