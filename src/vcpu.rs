@@ -123,13 +123,7 @@ impl Vcpu {
 
     /// Whether the AArch32 condition `cond` holds.
     pub const fn condition_holds(&self, cond: u8) -> bool {
-        let p = self.spsr;
-        let (n, z, c, v) = (
-            p & psr::N != 0,
-            p & psr::Z != 0,
-            p & psr::C != 0,
-            p & psr::V != 0,
-        );
+        let (n, z, c, v) = flags(self.spsr);
         let base = match cond >> 1 & 7 {
             0 => z,
             1 => c,
@@ -146,8 +140,22 @@ impl Vcpu {
     /// The condition of the current T32 instruction, as its IT block gives it; 14 outside one.
     pub const fn it_condition(&self) -> u8 {
         let it = it_state(self.spsr);
-        if it & 0xf == 0 { 14 } else { (it >> 4) as u8 }
+        if it.trailing_zeros() >= 4 {
+            14
+        } else {
+            (it >> 4) as u8
+        }
     }
+}
+
+/// N, Z, C and V.
+const fn flags(psr: u64) -> (bool, bool, bool, bool) {
+    (
+        psr & psr::N != 0,
+        psr & psr::Z != 0,
+        psr & psr::C != 0,
+        psr & psr::V != 0,
+    )
 }
 
 const fn it_state(spsr: u64) -> u64 {
@@ -157,7 +165,7 @@ const fn it_state(spsr: u64) -> u64 {
 /// The status register with its IT state moved on by one instruction.
 pub const fn it_advance(spsr: u64) -> u64 {
     let it = it_state(spsr);
-    let it = if it & 7 == 0 {
+    let it = if it.trailing_zeros() >= 3 {
         0
     } else {
         it & 0xe0 | (it << 1) & 0x1f
@@ -167,6 +175,7 @@ pub const fn it_advance(spsr: u64) -> u64 {
 
 /// The X register that holds `r<n>` of `mode`; none for r15. A mode that an AArch32 EL1 does not
 /// have is taken as User.
+#[allow(clippy::match_same_arms)] // One line a row of the manual's table.
 pub const fn bank(mode: u64, n: u8) -> Option<u8> {
     Some(match (n, mode) {
         (0..=7, _) => n,

@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn each_flag_has_its_own_bit() {
-        let flags: [(u32, fn(DataAbort) -> bool); 9] = [
+        type Flag = fn(DataAbort) -> bool;
+        let flags: [(u32, Flag); 9] = [
             (24, DataAbort::isv),
             (21, DataAbort::sse),
             (15, DataAbort::sf),

@@ -25,6 +25,7 @@ pub enum Abort {
 }
 
 /// One load or store of one general register.
+#[allow(clippy::struct_excessive_bools)] // Each is one bit of the syndrome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// Bytes moved.
@@ -101,23 +102,23 @@ pub fn is_big_endian(regs: &Vcpu, sctlr: u64) -> bool {
 
 impl Transfer {
     /// What a store puts on the bus.
-    pub fn value(&self, regs: &Vcpu) -> u64 {
+    pub fn value(self, regs: &Vcpu) -> u64 {
         self.in_bus_order(regs.x(self.register))
     }
 
     /// The bus took the store: the guest goes on.
-    pub fn finish_write(&self, regs: &mut Vcpu) {
+    pub fn finish_write(self, regs: &mut Vcpu) {
         regs.advance(u64::from(self.length));
     }
 
     /// The bus answered the load with `value`: it reaches its register, and the guest goes on.
-    pub fn finish_read(&self, regs: &mut Vcpu, value: u64) {
+    pub fn finish_read(self, regs: &mut Vcpu, value: u64) {
         let value = self.in_bus_order(value);
         let value = if self.sign_extend {
             match self.width {
-                Width::Byte => value as u8 as i8 as i64 as u64,
-                Width::Half => value as u16 as i16 as i64 as u64,
-                Width::Word => value as u32 as i32 as i64 as u64,
+                Width::Byte => i64::from((value as u8).cast_signed()).cast_unsigned(),
+                Width::Half => i64::from((value as u16).cast_signed()).cast_unsigned(),
+                Width::Word => i64::from((value as u32).cast_signed()).cast_unsigned(),
                 Width::Double => value,
             }
         } else {
@@ -133,7 +134,7 @@ impl Transfer {
     }
 
     /// Swaps between the register's order and the bus's, which is little-endian.
-    fn in_bus_order(&self, value: u64) -> u64 {
+    fn in_bus_order(self, value: u64) -> u64 {
         let value = value & self.width.mask();
         if !self.big_endian {
             return value;

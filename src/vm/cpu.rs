@@ -12,6 +12,7 @@ pub mod cortex_a57;
 pub mod cortex_a9;
 
 /// What identifies a CPU.
+#[allow(clippy::struct_excessive_bools)] // Each is one thing that a CPU has or has not.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Model {
     /// The device tree's `compatible`.

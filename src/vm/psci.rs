@@ -136,9 +136,9 @@ impl Vm {
         regs.set_x(
             0,
             if aarch64 {
-                answer as i64 as u64
+                i64::from(answer).cast_unsigned()
             } else {
-                u64::from(answer as u32)
+                u64::from(answer.cast_unsigned())
             },
         );
         Next::Resume

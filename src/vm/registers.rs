@@ -88,6 +88,7 @@ impl Register {
 
 impl Vm {
     /// Reads (`write` is `None`) or writes a register of vCPU `cpu`. A write's result is 0.
+    #[allow(clippy::too_many_lines)] // One arm a register: a table.
     pub(super) fn register(
         &mut self,
         cpu: u8,
@@ -176,12 +177,11 @@ impl Vm {
             Register::Nsacr if secure => state.nsacr = value & 0xffff_ffff,
             Register::Mvbar if secure => state.mvbar = value & 0xffff_ffe0,
             // The counter's frequency is the host's; `check` has compared it.
-            Register::Frequency if secure => {}
+            Register::Frequency | Register::PeripheralBase if secure => {}
             Register::L2Control if model.l2_control => state.l2_control = value & 0xfcff_ffff,
             Register::L2ExtendedControl if model.l2_control => {
                 state.l2_extended = value & 0xffff_ffff;
             }
-            Register::PeripheralBase if secure => {}
             Register::A9PowerControl if model.a9_control => state.a9_power = value & 0x701,
             Register::A9Diagnostic if model.a9_control => {
                 state.a9_diagnostic = value & 0xffff_ffff;
@@ -190,7 +190,7 @@ impl Vm {
                 set_way::maintain(self.board.plan(), model, value as u32, core);
             }
             Register::Pmu(r) => {
-                if user && !state.pmu.open_to_user() || user && r == PmuRegister::User {
+                if user && (!state.pmu.open_to_user() || r == PmuRegister::User) {
                     return Err(Refused::Undefined);
                 }
                 state.pmu.write(r, model.pmcr, now.0, value);

@@ -91,10 +91,9 @@ mod tests {
             node: String::new(),
             kind: WindowKind::Ram,
         };
-        Plan {
-            windows: windows.iter().map(window).collect(),
-            ..Plan::default()
-        }
+        let mut plan = Plan::default();
+        plan.windows = windows.iter().map(window).collect();
+        plan
     }
 
     /// What a guest's loop over all sets and ways of a level does, in its order.

@@ -204,7 +204,7 @@ impl Stage2 {
     }
 
     /// Maps a range, in blocks of 2 MiB where both addresses allow.
-    pub fn map(&self, memory: &mut impl TableMemory, m: Mapping) -> Result<(), Refused> {
+    pub fn map(self, memory: &mut impl TableMemory, m: Mapping) -> Result<(), Refused> {
         let end = check(m.at, m.bytes)?;
         if m.host.0 & (PAGE - 1) != 0 {
             return Err(Refused::Alignment);
@@ -269,7 +269,7 @@ impl Stage2 {
     }
 
     /// Where the tables put `at`, as the hardware's walk would.
-    pub fn lookup(&self, memory: &impl TableMemory, at: Ipa) -> Option<(HostPa, Attributes)> {
+    pub fn lookup(self, memory: &impl TableMemory, at: Ipa) -> Option<(HostPa, Attributes)> {
         if at.0 >= IPA_END {
             return None;
         }
@@ -283,7 +283,7 @@ impl Stage2 {
         })
     }
 
-    fn level_1(&self, at: u64) -> (HostPa, usize) {
+    fn level_1(self, at: u64) -> (HostPa, usize) {
         let i = at >> 30 & 0x3ff;
         (
             HostPa(self.root.0.wrapping_add((i >> 9) << 12)),
@@ -291,12 +291,12 @@ impl Stage2 {
         )
     }
 
-    fn level_2(&self, memory: &mut impl TableMemory, at: u64) -> Result<(HostPa, usize), Refused> {
+    fn level_2(self, memory: &mut impl TableMemory, at: u64) -> Result<(HostPa, usize), Refused> {
         let (level_1, i1) = self.level_1(at);
         Ok((table_at(memory, level_1, i1)?, (at >> 21 & 0x1ff) as usize))
     }
 
-    fn walk(&self, memory: &impl TableMemory, at: u64) -> Found {
+    fn walk(self, memory: &impl TableMemory, at: u64) -> Found {
         let (mut table, mut index) = self.level_1(at);
         let mut span = 1 << 30;
         loop {
@@ -586,28 +586,26 @@ mod tests {
             offset: 0x1000,
             at_reset: true,
         };
-        let plan = Plan {
-            windows: std::vec![
-                window(
-                    0,
-                    0x1000,
-                    WindowKind::Alias {
-                        target: Ipa(0x4000_2000)
-                    }
-                ),
-                window(
-                    0x1000_0000,
-                    0x1000,
-                    WindowKind::Device {
-                        device: 0,
-                        region: 0
-                    }
-                ),
-                window(0x4000_0000, 0x10000, flash),
-                window(0x6000_0000, 0x10_0000, WindowKind::Ram),
-            ],
-            ..Plan::default()
-        };
+        let mut plan = Plan::default();
+        plan.windows = std::vec![
+            window(
+                0,
+                0x1000,
+                WindowKind::Alias {
+                    target: Ipa(0x4000_2000)
+                }
+            ),
+            window(
+                0x1000_0000,
+                0x1000,
+                WindowKind::Device {
+                    device: 0,
+                    region: 0
+                }
+            ),
+            window(0x4000_0000, 0x10000, flash),
+            window(0x6000_0000, 0x10_0000, WindowKind::Ram),
+        ];
         let mut place = |b: Backing| match b {
             Backing::Window(3) => Some(HostPa(0x5000_0000)),
             Backing::Store(StoreId(3), 0x1000) => Some(HostPa(0x7000_0000)),

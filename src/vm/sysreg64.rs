@@ -33,7 +33,7 @@ impl Move {
     }
 
     /// The register that it names.
-    pub const fn register(&self) -> Option<Register> {
+    pub const fn register(self) -> Option<Register> {
         Some(match self.key {
             (1, 0, 7, 6 | 10 | 14, 2) => Register::SetWay,
             (2, 0, 1, 0, 4) => Register::OsLock64,
@@ -54,11 +54,10 @@ impl Move {
             (3, 1, 11, 0, 3) => Register::L2ExtendedControl,
             (3, 1, 15, 3, 0) => Register::PeripheralBase,
             // CPUACTLR, CPUECTLR, CPUMERRSR, L2ACTLR and L2MERRSR of a Cortex-A57.
-            (3, 1, 15, 0, 0) | (3, 1, 15, 2, 0..=3) => Register::Zero,
+            // And PMMIR_EL1, which is not in this version of the PMU.
+            (3, 1, 15, 0, 0) | (3, 1, 15, 2, 0..=3) | (3, 0, 9, 14, 6) => Register::Zero,
             (3, 3, 9, crm, op2) => return pmu(PmuRegister::at(crm, op2)),
             (3, 0, 9, 14, op2 @ (1 | 2)) => return pmu(PmuRegister::at(14, op2)),
-            // PMMIR_EL1: not in this version of the PMU.
-            (3, 0, 9, 14, 6) => Register::Zero,
             (3, 3, 14, 0, 1) => Register::Timer(TimerRegister::Counter),
             (3, 3, 14, 2, 0) => Register::Timer(TimerRegister::Value),
             (3, 3, 14, 2, 1) => Register::Timer(TimerRegister::Control),

@@ -49,7 +49,8 @@ impl PhysicalTimer {
         match register {
             TimerRegister::Counter => {}
             TimerRegister::Value => {
-                self.compare = ticks.wrapping_add(value as u32 as i32 as i64 as u64);
+                self.compare =
+                    ticks.wrapping_add(i64::from((value as u32).cast_signed()).cast_unsigned());
             }
             TimerRegister::Control => self.control = value as u32 & (ENABLE | IMASK),
             TimerRegister::Compare => self.compare = value,

@@ -195,7 +195,7 @@ impl Vm {
                 regs.advance(syndrome.length());
                 let lines = self.lines(cpu);
                 // TI: 0 is WFI. The others are WFE and the timed forms: hints.
-                if iss & 3 == 0 && !lines.irq && !lines.fiq {
+                if matches!(iss & 3, 0) && !lines.irq && !lines.fiq {
                     Next::Wait
                 } else {
                     Next::Resume
