@@ -44,9 +44,9 @@ impl Footprint {
 
     /// In words: `154.2 KiB (text 120.0, rodata 30.0, data 4.2; bss 64.0)`.
     pub fn shown(self) -> String {
-        let kib = |bytes: u64| bytes as f64 / 1024.0;
+        let kib = |bytes: u64| format!("{}.{}", bytes >> 10, ((bytes & 1023) * 10) >> 10);
         format!(
-            "{:.1} KiB (text {:.1}, rodata {:.1}, data {:.1}; bss {:.1})",
+            "{} KiB (text {}, rodata {}, data {}; bss {})",
             kib(self.sum()),
             kib(self.text),
             kib(self.rodata),
@@ -153,4 +153,23 @@ fn footprint(elf: &[u8]) -> Result<Footprint> {
         footprint.bss += memory.saturating_sub(bytes);
     }
     Ok(footprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_shown_in_kib() {
+        let footprint = Footprint {
+            text: 1024,
+            rodata: 512,
+            data: 256,
+            bss: 2048,
+        };
+        assert_eq!(
+            footprint.shown(),
+            "1.7 KiB (text 1.0, rodata 0.5, data 0.2; bss 2.0)"
+        );
+    }
 }

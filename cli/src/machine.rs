@@ -7,7 +7,7 @@ use crate::system::host::Host;
 use crate::terminal::{Key, Keys, Raw};
 use reliquary::link::{Channel, Decoder, Encoder, Event};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -360,7 +360,84 @@ fn read_all(mut from: impl Read + Send + 'static, tell: Sender<News>, news: fn(V
     });
 }
 
-/// A file in the folder of built systems, for a log or the like.
-pub fn kept(name: &str) -> PathBuf {
-    crate::workspace::target().join("systems").join(name)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Step;
+
+    /// A program with an arm64 Image header that says hello on the PL011 of QEMU's virt
+    /// machine, then echoes what is typed.
+    fn echo() -> Vec<u8> {
+        let mut image = vec![0; 64];
+        image[..4].copy_from_slice(&0x1400_0010_u32.to_le_bytes()); // b 64
+        image[16..24].copy_from_slice(&0x1000_u64.to_le_bytes());
+        image[56..60].copy_from_slice(b"ARM\x64");
+        let code: [u32; 11] = [
+            0x1000_0161, // adr x1, text
+            0xd2a1_2000, // mov x0, #0x09000000
+            0x3840_1422, // 1: ldrb w2, [x1], #1
+            0x3400_0062, // cbz w2, 2f
+            0xb900_0002, // str w2, [x0]
+            0x17ff_fffd, // b 1b
+            0xb940_1803, // 2: ldr w3, [x0, #0x18]
+            0x3727_ffe3, // tbnz w3, #4, 2b
+            0xb940_0002, // ldr w2, [x0]
+            0xb900_0002, // str w2, [x0]
+            0x17ff_fffc, // b 2b
+        ];
+        image.extend(code.iter().flat_map(|word| word.to_le_bytes()));
+        image.extend_from_slice(b"hello\n\0");
+        image
+    }
+
+    fn run(script: &[Step], timeout: u64) -> Outcome {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("echo.img");
+        std::fs::write(&image, echo()).unwrap();
+        Machine {
+            image: &image,
+            elf: &image,
+            host: &Host::find("qemu-virt").unwrap(),
+            vms: &["echo".to_owned()],
+            script: &Script(script.to_vec()),
+            timeout: Some(Duration::from_secs(timeout)),
+            icount: false,
+            qemu: &[],
+            log: None,
+            show: false,
+            interactive: false,
+        }
+        .run()
+        .unwrap()
+    }
+
+    fn expect(text: &str) -> Step {
+        Step::Expect(text.to_owned())
+    }
+
+    #[test]
+    fn a_script_drives_a_console_until_all_was_seen() {
+        let outcome = run(
+            &[
+                expect("hello"),
+                Step::Send("echo this".to_owned()),
+                expect("echo this"),
+            ],
+            60,
+        );
+        assert_eq!(outcome.end, End::Done, "{outcome:?}");
+        assert!(outcome.fault().is_none());
+        assert!(outcome.text.starts_with("hello\n"));
+    }
+
+    #[test]
+    fn what_was_not_seen_in_time_is_told_with_the_tail_of_the_console() {
+        let outcome = run(&[expect("hello"), expect("goodbye")], 2);
+        assert_eq!(outcome.end, End::Timeout);
+        let what = outcome.fault().unwrap().what;
+        assert!(
+            what.contains("\"goodbye\" after 2 s") && what.ends_with("\nhello"),
+            "{what}"
+        );
+    }
 }

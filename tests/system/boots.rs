@@ -13,27 +13,46 @@ fn play(system: &str, host: &str, script: &[&str]) -> Outcome {
     };
     let script = Script(script.iter().map(step).collect());
     let file = workspace::root().join("systems").join(system);
-    let outcome = boot(&file, host, &script, Duration::from_secs(300)).unwrap_or_else(|faults| panic!("{faults}"));
+    let outcome = boot(&file, host, &script, Duration::from_secs(300))
+        .unwrap_or_else(|faults| panic!("{faults}"));
     if let Some(fault) = outcome.fault() {
         panic!("{system} on {host}: {fault}");
     }
-    assert_eq!(outcome.damages, 0, "the link lost something:\n{}", outcome.text);
+    assert_eq!(
+        outcome.damages, 0,
+        "the link lost something:\n{}",
+        outcome.text
+    );
     outcome
 }
 
 /// The number of interrupts on a line of /proc/interrupts that names this.
 fn interrupts(text: &str, name: &str) -> u64 {
-    let line = text.lines().filter(|line| line.contains(':')).find(|line| line.contains(name));
+    let line = text
+        .lines()
+        .filter(|line| line.contains(':'))
+        .find(|line| line.contains(name));
     let line = line.unwrap_or_else(|| panic!("no interrupt of {name} in\n{text}"));
-    let number = line.split(':').nth(1).and_then(|rest| rest.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no count in {line}"))
+    let number = line
+        .split(':')
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next());
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no count in {line}"))
 }
 
 fn linux(system: &str, host: &str, part: &str, timer: &str) {
     let outcome = play(
         system,
         host,
-        &["/ # ", "> uname -m; cat /proc/cpuinfo /proc/interrupts", "armv7l", part, "/ # "],
+        &[
+            "/ # ",
+            "> uname -m; cat /proc/cpuinfo /proc/interrupts",
+            "armv7l",
+            part,
+            "/ # ",
+        ],
     );
     let shell = outcome.text.split("uname -m").nth(1).unwrap_or_default();
     assert!(interrupts(shell, timer) > 0, "the timer must count");
@@ -42,12 +61,22 @@ fn linux(system: &str, host: &str, part: &str, timer: &str) {
 
 #[test]
 fn vexpress_a15_reaches_a_shell_on_a_gicv3_host() {
-    linux("vexpress-a15-linux.toml", "qemu-virt", "0xc0f", "arch_timer");
+    linux(
+        "vexpress-a15-linux.toml",
+        "qemu-virt",
+        "0xc0f",
+        "arch_timer",
+    );
 }
 
 #[test]
 fn vexpress_a15_reaches_a_shell_on_a_gicv2_host() {
-    linux("vexpress-a15-linux.toml", "qemu-virt-gicv2", "0xc0f", "arch_timer");
+    linux(
+        "vexpress-a15-linux.toml",
+        "qemu-virt-gicv2",
+        "0xc0f",
+        "arch_timer",
+    );
 }
 
 #[test]
@@ -63,28 +92,48 @@ fn vexpress_a9_reaches_a_shell_on_a_gicv2_host() {
 #[test]
 fn virt_v7_reaches_u_boots_prompt_on_both_hosts() {
     for host in ["qemu-virt", "qemu-virt-gicv2"] {
-        play("virt-v7-uboot.toml", host, &["=> ", "> version", "U-Boot 2023", "=> "]);
+        play(
+            "virt-v7-uboot.toml",
+            host,
+            &["=> ", "> version", "U-Boot 2023", "=> "],
+        );
     }
 }
 
 #[test]
 fn virt_v8_says_hello_on_both_hosts() {
     for host in ["qemu-virt", "qemu-virt-gicv2"] {
-        play("virt-v8-hello.toml", host, &["hello"]);
+        play(
+            "virt-v8-hello.toml",
+            host,
+            &["hello from EL1", "type; q ends", "> q", "passed"],
+        );
     }
 }
 
 #[test]
 fn two_vms_say_hello_side_by_side() {
-    let outcome = play("two-hellos.toml", "qemu-virt", &["hello", "hello"]);
+    let outcome = play(
+        "two-hellos.toml",
+        "qemu-virt",
+        &["hello from EL1", "hello from EL1"],
+    );
     assert!(outcome.text.contains("[right] "), "{}", outcome.text);
 }
 
 #[test]
 fn sleep_takes_its_time_within_a_hundredth() {
     // The guest's own clock is CNTVCT, so two clocks are compared: the guest's and the host's.
-    let script = ["/ # ", "> cat /proc/uptime; sleep 5; cat /proc/uptime; echo over", "over\n/ #"];
-    let outcome = play("vexpress-a15-linux.toml", "qemu-virt", &script.map(|line| line.trim_end_matches("\n/ #")));
+    let script = [
+        "/ # ",
+        "> cat /proc/uptime; sleep 5; cat /proc/uptime; echo over",
+        "over\n/ #",
+    ];
+    let outcome = play(
+        "vexpress-a15-linux.toml",
+        "qemu-virt",
+        &script.map(|line| line.trim_end_matches("\n/ #")),
+    );
     let uptimes: Vec<f64> = outcome
         .text
         .lines()

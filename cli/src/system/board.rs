@@ -98,6 +98,23 @@ impl VmBoard {
         let mut map = Tree::of_file(&file)?;
         // As it is written first: the VM's share of it cannot hide what is wrong with it.
         Plan::read(&map.write()).map_err(|errors| map_faults(&file, errors))?;
+        if let Some(circle) = map.circle_of_controllers() {
+            let (first, others) = circle
+                .split_first()
+                .map_or((String::new(), &[][..]), |(first, others)| {
+                    (first.clone(), others)
+                });
+            let error = MapError {
+                node: first,
+                property: Some("interrupts".to_owned()),
+                what: format!(
+                    "a cycle in the interrupt wiring, through {}",
+                    others.join(", ")
+                ),
+                mend: "a controller's output may not lead back to its input".to_owned(),
+            };
+            return Err(map_faults(&file, vec![error]));
+        }
         let mut faults = Vec::new();
         let cpus = map.cpus();
         if vm.cores.value.len() > cpus.len() {

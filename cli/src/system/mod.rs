@@ -16,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 pub mod board;
 pub mod host;
 pub mod kernel;
+mod limits;
 pub mod place;
 pub mod prepare;
 pub mod reader;

@@ -1,19 +1,17 @@
 //! A system with everything that it refers to: found, recognized, placed and checked. What
 //! `check` reports is what keeps `build` from building.
-use super::board::{VmBoard, bytes};
+use super::board::VmBoard;
 use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, System, Vm};
+use super::{Image, System, Vm, limits};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::bundle::{ARENA_BYTES, Builder, Entry, Load, VmSpec};
+use reliquary::bundle::{Builder, Entry, Load, VmSpec};
 use std::fs;
 
-/// Bytes of memory that the hypervisor itself takes, at most: its image, stacks and tables.
-const OWN_MEMORY: u64 = (16 << 20) + ARENA_BYTES;
 /// Free bytes in a guest's tree, for firmware that adds to it in place.
 const TREE_ROOM: usize = 16 << 10;
 
@@ -78,9 +76,9 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
         }
     }
     if let Some(host) = &host {
-        faults.extend(check_host(system, host, &vms));
+        faults.extend(limits::check_host(system, host, &vms));
     }
-    faults.extend(check_cores(system));
+    faults.extend(limits::check_cores(system));
     match host {
         Some(host) if faults.is_empty() => Ok(Prepared {
             name: system.name.clone(),
@@ -106,107 +104,64 @@ fn read(system: &System, reference: &Reference, wide: bool) -> Result<Vec<u8>> {
     Ok(read.map_err(|fault| fault.at(&system.file, reference.line))?)
 }
 
+/// An image in the board's memory.
+struct Loaded {
+    placed: Vec<Placed>,
+    /// The first address behind what it needs.
+    end: u64,
+    /// Its first instruction.
+    pc: u64,
+    /// Whether it is handed a tree when the system file names none.
+    takes_tree: bool,
+}
+
 fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
     let board = VmBoard::of(system, vm)?;
-    let reference = vm.image.reference();
-    let file = read(system, reference, board.wide)?;
-    let initrd = vm
-        .initrd
-        .as_ref()
-        .map(|initrd| read(system, initrd, board.wide))
-        .transpose()?;
-    let at_image = |fault: Fault| fault.at(&system.file, reference.line);
     let ram = *board.ram.first().ok_or_else(|| {
         Fault::new("the board has no RAM")
             .in_file(&board.file)
             .mend("its map needs a /memory node")
     })?;
-    let line = reference.line;
-    let name = reference.short();
-    let mut placed = Vec::new();
-    let place = |name: String, at, bytes| Placed {
-        name,
-        at,
-        bytes,
-        line,
+    let Loaded {
+        mut placed,
+        end,
+        pc,
+        takes_tree,
+    } = load(system, vm, &board, ram)?;
+    let initrd = match &vm.initrd {
+        Some(reference) => {
+            let bytes = read(system, reference, board.wide)?;
+            let at = place::initrd_at(ram, end);
+            let name = format!("initrd {}", reference.short());
+            placed.push(Placed {
+                name,
+                at,
+                bytes,
+                line: reference.line,
+            });
+            placed.last().map(Placed::region)
+        }
+        None => None,
     };
-    // Where the image ends, where it starts, and whether it takes a tree when none is named.
-    let (end, pc, takes_tree) = match &vm.image {
-        Image::Kernel(_) => {
-            let kernel = kernel::recognize(&file).map_err(|unknown| {
-                let mend = "a kernel is a zImage, an arm64 Image or a uImage; for other bytes write raw = { file, load, entry }";
-                at_image(Fault::new(format!("{}: {}", reference.text, unknown.0)).mend(mend))
-            })?;
-            if kernel.wide != board.wide {
-                let kind = match kernel.kind {
-                    Kind::ZImage => "the zImage",
-                    Kind::Arm64 { .. } => "the arm64 Image",
-                    Kind::UImage { .. } => "the kernel in the uImage",
-                };
-                return Err(at_image(place::wrong_width(board.wide, kind)).into());
-            }
-            let (at, memory, pc) = place::kernel(&kernel, ram);
-            placed.push(place(format!("kernel {name}"), at, kernel.bytes));
-            (at + memory, pc, true)
-        }
-        Image::Elf(_) => {
-            let (segments, pc) = place::elf(&file, board.wide, name, line).map_err(at_image)?;
-            let end = segments
-                .iter()
-                .map(|segment| segment.region().end())
-                .max()
-                .unwrap_or(0);
-            placed.extend(segments);
-            (end, pc, false)
-        }
-        Image::Raw { load, entry, .. } => {
-            let end = load.value.saturating_add(file.len() as u64);
-            placed.push(place(format!("raw {name}"), load.value, file));
-            (end, entry.value, false)
-        }
-        Image::Flash(_) => {
-            let flash = board.flashes.first().ok_or_else(|| {
-                at_image(
-                    Fault::new("the board has no flash")
-                        .mend("take kernel, elf or raw, or a board with a cfi-flash"),
-                )
-            })?;
-            placed.push(place(format!("flash {name}"), flash.base, file));
-            (ram.base, flash.base, true)
-        }
-    };
-    let initrd_region = initrd.map(|bytes| {
-        let at = place::initrd_at(ram, end);
-        let size = bytes.len() as u64;
-        let name = vm.initrd.as_ref().map(Reference::short).unwrap_or_default();
-        placed.push(Placed {
-            name: format!("initrd {name}"),
-            at,
-            bytes,
-            line: vm.initrd.as_ref().map_or(line, |initrd| initrd.line),
-        });
-        Region { base: at, size }
-    });
-    let mut tree_address = None;
+    let mut tree = 0;
     if takes_tree || vm.dtb.is_some() {
-        let at = match vm.image {
+        tree = if let Image::Flash(_) = vm.image {
             // U-Boot on QEMU's virt machine looks at the start of RAM.
-            Image::Flash(_) => ram.base,
-            _ => {
-                let behind = initrd_region.map_or_else(|| place::initrd_at(ram, end), Region::end);
-                place::tree_at(behind, board.wide)
-            }
+            ram.base
+        } else {
+            let behind = initrd.map_or_else(|| place::initrd_at(ram, end), Region::end);
+            place::tree_at(behind, board.wide)
         };
-        let tree = guest_tree(system, vm, &board, initrd_region)?;
         placed.push(Placed {
             name: "device tree".to_owned(),
-            at,
-            bytes: tree,
-            line: vm.dtb.as_ref().map_or(line, |dtb| dtb.line),
+            at: tree,
+            bytes: guest_tree(system, vm, &board, initrd)?,
+            line: vm
+                .dtb
+                .as_ref()
+                .map_or(vm.image.reference().line, |dtb| dtb.line),
         });
-        tree_address = Some(at);
     }
-    let tree = tree_address.unwrap_or(0);
     let registers: &[u64] = match (&vm.image, board.wide) {
         (_, true) => &[tree],
         // r1 = ~0: the board is told by the tree, not by a number.
@@ -231,12 +186,89 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
+    let (name, cores) = (vm.name.value.clone(), vm.cores.value.clone());
     Ok(PreparedVm {
-        name: vm.name.value.clone(),
-        cores: vm.cores.value.clone(),
+        name,
+        cores,
         board,
         placed,
         entry,
+    })
+}
+
+fn load(system: &System, vm: &Vm, board: &VmBoard, ram: Region) -> Result<Loaded> {
+    let reference = vm.image.reference();
+    let file = read(system, reference, board.wide)?;
+    let fault = |fault: Fault| fault.at(&system.file, reference.line);
+    let name = reference.short();
+    let place = |kind: &str, at, bytes| {
+        vec![Placed {
+            name: format!("{kind} {name}"),
+            at,
+            bytes,
+            line: reference.line,
+        }]
+    };
+    Ok(match &vm.image {
+        Image::Kernel(_) => {
+            let kernel = kernel::recognize(&file).map_err(|unknown| {
+                let mend = "a kernel is a zImage, an arm64 Image or a uImage; for other bytes write raw = { file, load, entry }";
+                fault(Fault::new(format!("{}: {}", reference.text, unknown.0)).mend(mend))
+            })?;
+            if kernel.wide != board.wide {
+                let kind = match kernel.kind {
+                    Kind::ZImage => "the zImage",
+                    Kind::Arm64 { .. } => "the arm64 Image",
+                    Kind::UImage { .. } => "the kernel in the uImage",
+                };
+                return Err(fault(place::wrong_width(board.wide, kind)).into());
+            }
+            let (at, memory, pc) = place::kernel(&kernel, ram);
+            let end = at.saturating_add(memory);
+            Loaded {
+                placed: place("kernel", at, kernel.bytes),
+                end,
+                pc,
+                takes_tree: true,
+            }
+        }
+        Image::Elf(_) => {
+            let segments = place::elf(&file, board.wide, name, reference.line);
+            let (placed, pc) = segments.map_err(fault)?;
+            let end = placed
+                .iter()
+                .map(|segment| segment.region().end())
+                .max()
+                .unwrap_or(0);
+            Loaded {
+                placed,
+                end,
+                pc,
+                takes_tree: false,
+            }
+        }
+        Image::Raw { load, entry, .. } => {
+            let end = load.value.saturating_add(file.len() as u64);
+            Loaded {
+                placed: place("raw", load.value, file),
+                end,
+                pc: entry.value,
+                takes_tree: false,
+            }
+        }
+        Image::Flash(_) => {
+            let flash = board.flashes.first().ok_or_else(|| {
+                let mend = "take kernel, elf or raw, or a board with a cfi-flash";
+                fault(Fault::new("the board has no flash").mend(mend))
+            })?;
+            let placed = place("flash", flash.base, file);
+            Loaded {
+                placed,
+                end: ram.base,
+                pc: flash.base,
+                takes_tree: true,
+            }
+        }
     })
 }
 
@@ -266,100 +298,6 @@ fn guest_tree(
     };
     tree.set_chosen(vm.args.as_ref().map(|args| args.value.as_str()), initrd);
     Ok(tree.write_with_room(TREE_ROOM))
-}
-
-/// Cores that the host lacks, memory that it lacks, a timer of another rate.
-fn check_host(system: &System, host: &Host, vms: &[PreparedVm]) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for vm in &system.vms {
-        for core in vm
-            .cores
-            .value
-            .iter()
-            .filter(|core| usize::from(**core) >= host.cores())
-        {
-            let what = format!(
-                "vm.{}: the host {} has no core {core}",
-                vm.name.value, host.name
-            );
-            let mend = format!("its cores are 0 to {}", host.cores().saturating_sub(1));
-            faults.push(Fault::new(what).at(&system.file, vm.cores.line).mend(mend));
-        }
-    }
-    let mut left = host.memory().saturating_sub(OWN_MEMORY);
-    for vm in vms {
-        let described = system
-            .vms
-            .iter()
-            .find(|described| described.name.value == vm.name);
-        let line = described.map_or(1, |vm| {
-            vm.memory
-                .as_ref()
-                .map_or(vm.name.line, |memory| memory.line)
-        });
-        // The images are in the host's memory twice: in the bundle, and where the guest has them.
-        let need: u64 = vm.board.ram.iter().map(|region| region.size).sum::<u64>()
-            + vm.board
-                .flashes
-                .iter()
-                .map(|region| region.size)
-                .sum::<u64>()
-            + vm.placed
-                .iter()
-                .map(|placed| placed.bytes.len() as u64)
-                .sum::<u64>();
-        if need > left {
-            let what = format!(
-                "vm.{}: it needs {} of the host's memory, and of {} only {} are left",
-                vm.name,
-                bytes(need.next_multiple_of(1 << 20)),
-                bytes(host.memory()),
-                bytes(left >> 20 << 20),
-            );
-            let mend = "set memory = \"256M\" or less, for this VM or for one before it";
-            faults.push(Fault::new(what).at(&system.file, line).mend(mend));
-        }
-        left = left.saturating_sub(need);
-        let theirs = vm
-            .board
-            .plan
-            .timer
-            .as_ref()
-            .filter(|timer| !timer.any_frequency);
-        let theirs = theirs.and_then(|timer| timer.frequency);
-        if let Some((theirs, ours)) = theirs
-            .zip(host.timer_frequency())
-            .filter(|(theirs, ours)| theirs != ours)
-        {
-            let what = format!(
-                "vm.{}: the board's generic timer runs at {theirs} Hz and the host's at {ours} Hz; a guest reads CNTFRQ from the hardware",
-                vm.name
-            );
-            let mend = "take a host of that rate, or say `reliquary,any-timer-frequency;` in the board's map if the guest does not care";
-            faults.push(Fault::new(what).at(&system.file, line).mend(mend));
-        }
-    }
-    faults
-}
-
-/// A core serves one VM, as one vCPU.
-fn check_cores(system: &System) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut taken: Vec<(u8, &str)> = Vec::new();
-    for vm in &system.vms {
-        for core in &vm.cores.value {
-            if let Some((_, owner)) = taken.iter().find(|(taken, _)| taken == core) {
-                let what = format!("vm.{}: core {core} is vm.{owner}'s already", vm.name.value);
-                faults.push(
-                    Fault::new(what)
-                        .at(&system.file, vm.cores.line)
-                        .mend("give each vCPU a core of its own"),
-                );
-            }
-            taken.push((*core, &vm.name.value));
-        }
-    }
-    faults
 }
 
 impl Prepared {

@@ -6,6 +6,7 @@ use std::path::Path;
 pub mod source;
 #[cfg(test)]
 mod tests;
+mod wiring;
 
 /// A node: properties in their order, then children.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -295,7 +296,9 @@ impl Tree {
     /// The node at a path like `/cpus/cpu@0`.
     pub fn node(&self, path: &str) -> Option<&Node> {
         let parts = path.split('/').filter(|part| !part.is_empty());
-        parts.fold(Some(&self.root), |node, part| node?.child(part))
+        parts
+            .into_iter()
+            .try_fold(&self.root, |node, part| node.child(part))
     }
 
     /// Every node with its path and its regions as the CPU sees them, parents first.
@@ -372,6 +375,7 @@ impl Tree {
     }
 
     /// Takes away what only Reliquary understands: properties and nodes.
+    #[must_use]
     pub fn without_ours(mut self) -> Self {
         each_node(&mut self.root, &mut |node| {
             node.properties

@@ -24,7 +24,14 @@ pub struct Test {
 const GOAL: u64 = 160 << 10;
 
 const METAL: [&str; 8] = [
-    "--package", "reliquary", "--bin", "reliquary-el2", "--features", "el2", "--target", "aarch64-unknown-none-softfloat",
+    "--package",
+    "reliquary",
+    "--bin",
+    "reliquary-el2",
+    "--features",
+    "el2",
+    "--target",
+    "aarch64-unknown-none-softfloat",
 ];
 
 /// What passed and what did not.
@@ -40,26 +47,62 @@ impl Test {
         setup::ensure()?;
         let mut tally = Tally::default();
         tally.step("format", cargo(&["fmt", "--all", "--check"]));
-        tally.step("lints of the library and the tool", cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+        tally.step(
+            "lints of the library and the tool",
+            cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]),
+        );
         let mut lint = vec!["clippy"];
         lint.extend(METAL);
         lint.extend(["--", "-D", "warnings"]);
         tally.step("lints of the hypervisor", cargo(&lint));
-        tally.step("host tests", cargo(&["test", "--workspace", "--lib", "--bins", "--no-fail-fast"]));
+        tally.step(
+            "host tests",
+            cargo(&["test", "--workspace", "--lib", "--bins", "--no-fail-fast"]),
+        );
         tally.size();
         let manifest = Manifest::read()?;
         let names: Vec<&str> = manifest.names().collect();
         manifest.fetch(&names, false)?;
-        tally.step("errors of the tool", cargo(&["test", "--package", "reliquary-cli", "--test", "errors", "--no-fail-fast"]));
+        tally.step(
+            "errors of the tool",
+            cargo(&[
+                "test",
+                "--package",
+                "reliquary-cli",
+                "--test",
+                "errors",
+                "--no-fail-fast",
+            ]),
+        );
         if !self.quick {
             // A boot keeps one core busy.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let threads = format!("--test-threads={cores}");
-            let boots = ["test", "--package", "reliquary-cli", "--test", "boots", "--no-fail-fast", "--", &threads];
+            let boots = [
+                "test",
+                "--package",
+                "reliquary-cli",
+                "--test",
+                "boots",
+                "--no-fail-fast",
+                "--",
+                &threads,
+            ];
             tally.step("whole systems under QEMU", cargo(&boots));
         }
         anstream::println!("{} passed, {} failed", tally.passed, tally.failed);
-        if tally.failed == 0 { Ok(()) } else { Err(Faults(Vec::new())) }
+        if tally.failed == 0 {
+            Ok(())
+        } else {
+            Err(Faults(Vec::new()))
+        }
     }
 }
 
@@ -71,14 +114,20 @@ impl Tally {
         let (holds, said) = match &ran {
             Ok(output) => {
                 let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-                (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+                (
+                    output.status.success(),
+                    String::from_utf8_lossy(&said).into_owned(),
+                )
             }
             Err(error) => (false, error.to_string()),
         };
         let mut counted = count(&said);
         if counted == Self::default() {
             // A step that counts no tests is one.
-            counted = Self { passed: usize::from(holds), failed: usize::from(!holds) };
+            counted = Self {
+                passed: usize::from(holds),
+                failed: usize::from(!holds),
+            };
         } else if !holds && counted.failed == 0 {
             counted.failed = 1;
         }
@@ -97,8 +146,16 @@ impl Tally {
         match hypervisor::build() {
             Ok(hypervisor) => {
                 let sizes = hypervisor.footprint;
-                let goal = if sizes.sum() <= GOAL { "within" } else { "above" };
-                anstream::println!("size of the image: {}, {goal} the goal of {} KiB", sizes.shown(), GOAL >> 10);
+                let goal = if sizes.sum() <= GOAL {
+                    "within"
+                } else {
+                    "above"
+                };
+                anstream::println!(
+                    "size of the image: {}, {goal} the goal of {} KiB",
+                    sizes.shown(),
+                    GOAL >> 10
+                );
                 self.passed += 1;
             }
             Err(faults) => {
@@ -121,7 +178,11 @@ fn count(said: &str) -> Tally {
     for line in said.lines().filter(|line| line.starts_with("test result:")) {
         let number = |word: &str| -> usize {
             let before = line.split(word).next().unwrap_or_default();
-            before.split_whitespace().next_back().and_then(|number| number.parse().ok()).unwrap_or(0)
+            before
+                .split_whitespace()
+                .next_back()
+                .and_then(|number| number.parse().ok())
+                .unwrap_or(0)
         };
         tally.passed += number(" passed");
         tally.failed += number(" failed");
@@ -139,7 +200,13 @@ mod tests {
 test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s
 test a ... FAILED
 test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
-        assert_eq!(count(said), Tally { passed: 15, failed: 2 });
+        assert_eq!(
+            count(said),
+            Tally {
+                passed: 15,
+                failed: 2
+            }
+        );
     }
 
     #[test]
@@ -147,6 +214,12 @@ test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; 
         let mut tally = Tally::default();
         tally.step("nothing", Command::new("false"));
         tally.step("something", Command::new("true"));
-        assert_eq!(tally, Tally { passed: 1, failed: 1 });
+        assert_eq!(
+            tally,
+            Tally {
+                passed: 1,
+                failed: 1
+            }
+        );
     }
 }
