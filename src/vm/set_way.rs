@@ -84,6 +84,7 @@ mod tests {
     use crate::board::plan::Window;
     use std::string::String;
 
+    #[allow(clippy::field_reassign_with_default)] // A plan has private parts.
     fn plan(windows: &[(u64, u64)]) -> Plan {
         let window = |&(at, bytes): &(u64, u64)| Window {
             at: Ipa(at),

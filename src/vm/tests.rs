@@ -521,7 +521,7 @@ fn psci_answers_by_the_conduit_of_the_map() {
         g.regs.x[0] = function;
         g.regs.x[1] = argument;
         assert_eq!(g.trap(0x12, 0), Next::Resume);
-        g.regs.x[0] as u32 as i32
+        (g.regs.x[0] as u32).cast_signed()
     };
     let g = &mut with_psci(A15, true, 0x100);
     assert_eq!(ask(g, 0x8400_0000, 0), 0x1_0000);
@@ -550,7 +550,7 @@ fn psci_answers_by_the_conduit_of_the_map() {
     assert_eq!(g.trap(0x17, 0), Next::Resume);
     assert_eq!(
         (g.regs.x[0], g.regs.pc),
-        (-2i64 as u64, RAM + 0x1004),
+        ((-2i64).cast_unsigned(), RAM + 0x1004),
         "SMC traps at itself"
     );
 }
