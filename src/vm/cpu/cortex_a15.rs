@@ -13,7 +13,9 @@ pub const MODEL: Model = Model {
     tlbtr: 0,
     revidr: 0x414f_c0f0,
     id_1: [
-        0x0000_1131,
+        // ThumbEE (State3) is hidden: no ARMv8 CPU can execute it, and a kernel that finds it
+        // saves its registers at every context switch.
+        0x0000_0131,
         0x0001_1011,
         0x0201_0555,
         0,
