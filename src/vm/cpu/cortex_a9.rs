@@ -16,7 +16,8 @@ pub const MODEL: Model = Model {
     tlbtr: 0,
     revidr: 0x410f_c090,
     id_1: [
-        0x0000_1031,
+        // ThumbEE (State3) is hidden, as on the Cortex-A15.
+        0x0000_0031,
         0x0000_0011,
         0x0001_0444,
         0,
