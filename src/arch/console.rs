@@ -242,9 +242,7 @@ impl Input {
     /// False if nothing was put in. What does not fit is lost, as on a line without handshake.
     fn put(&self, bytes: &[u8]) -> bool {
         let mut ring = self.0.lock();
-        bytes
-            .iter()
-            .fold(false, |any, byte| ring.push(*byte) || any)
+        bytes.iter().filter(|byte| ring.push(**byte)).count() > 0
     }
 
     /// Gives the bytes to `take`, until it refuses one.
