@@ -307,6 +307,7 @@ impl Prepared {
             Fault::new(format!("cannot pack the bundle: {error}"))
         };
         let mut bundle = Builder::new(&self.name, &self.host.name);
+        bundle.early_console(self.host.console());
         for vm in self.vms {
             let map = bundle
                 .item(&format!("{}: map", vm.name), vm.board.map.write())
