@@ -83,8 +83,8 @@ impl Outcome {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// What was missing, as a fault with the tail of the console.
-    pub fn fault(&self) -> Option<Fault> {
+    /// What was missing, as a fault; with the tail of what was printed, unless that was shown.
+    pub fn fault(&self, shown: bool) -> Option<Fault> {
         let missing = self.missing.as_ref()?;
         let end = match self.end {
             End::Timeout => format!("after {:.0} s", self.took.as_secs_f64()),
@@ -93,14 +93,12 @@ impl Outcome {
             End::Done => "at the end".to_owned(),
         };
         let mut what = format!("the console did not print \"{missing}\" {end}");
-        let tail = self.tail();
-        let tail = if tail.is_empty() {
-            "nothing at all".to_owned()
-        } else {
-            format!("\n{tail}")
-        };
-        what.push_str("; the last that it printed: ");
-        what.push_str(&tail);
+        if self.text.is_empty() {
+            what.push_str("; it printed nothing at all");
+        } else if !shown {
+            what.push_str("; the last that it printed:\n");
+            what.push_str(&self.tail());
+        }
         if !self.qemu_said.trim().is_empty() {
             what.push_str("\nQEMU said: ");
             what.push_str(self.qemu_said.trim());
@@ -430,7 +428,7 @@ mod tests {
             60,
         );
         assert_eq!(outcome.end, End::Done, "{outcome:?}");
-        assert!(outcome.fault().is_none());
+        assert!(outcome.fault(false).is_none());
         assert!(outcome.text.starts_with("hello\n"));
     }
 
@@ -438,7 +436,7 @@ mod tests {
     fn what_was_not_seen_in_time_is_told_with_the_tail_of_the_console() {
         let outcome = run(&[expect("hello"), expect("goodbye")], 2);
         assert_eq!(outcome.end, End::Timeout);
-        let what = outcome.fault().unwrap().what;
+        let what = outcome.fault(false).unwrap().what;
         assert!(
             what.contains("\"goodbye\" after 2 s") && what.ends_with("\nhello"),
             "{what}"
