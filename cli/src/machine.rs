@@ -83,8 +83,17 @@ impl Outcome {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// What was missing, as a fault; with the tail of what was printed, unless that was shown.
-    pub fn fault(&self, shown: bool) -> Option<Fault> {
+    /// What was missing, as a fault with the tail of the console.
+    pub fn fault(&self) -> Option<Fault> {
+        self.missing(true)
+    }
+
+    /// What was missing, for one who has seen the console.
+    pub fn fault_as_shown(&self) -> Option<Fault> {
+        self.missing(false)
+    }
+
+    fn missing(&self, with_tail: bool) -> Option<Fault> {
         let missing = self.missing.as_ref()?;
         let end = match self.end {
             End::Timeout => format!("after {:.0} s", self.took.as_secs_f64()),
@@ -95,7 +104,7 @@ impl Outcome {
         let mut what = format!("the console did not print \"{missing}\" {end}");
         if self.text.is_empty() {
             what.push_str("; it printed nothing at all");
-        } else if !shown {
+        } else if with_tail {
             what.push_str("; the last that it printed:\n");
             what.push_str(&self.tail());
         }
@@ -428,7 +437,7 @@ mod tests {
             60,
         );
         assert_eq!(outcome.end, End::Done, "{outcome:?}");
-        assert!(outcome.fault(false).is_none());
+        assert!(outcome.fault().is_none());
         assert!(outcome.text.starts_with("hello\n"));
     }
 
@@ -436,7 +445,7 @@ mod tests {
     fn what_was_not_seen_in_time_is_told_with_the_tail_of_the_console() {
         let outcome = run(&[expect("hello"), expect("goodbye")], 2);
         assert_eq!(outcome.end, End::Timeout);
-        let what = outcome.fault(false).unwrap().what;
+        let what = outcome.fault().unwrap().what;
         assert!(
             what.contains("\"goodbye\" after 2 s") && what.ends_with("\nhello"),
             "{what}"

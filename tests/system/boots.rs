@@ -15,7 +15,7 @@ fn play(system: &str, host: &str, script: &[&str]) -> Outcome {
     let file = workspace::root().join("systems").join(system);
     let outcome = boot(&file, host, &script, Duration::from_secs(300))
         .unwrap_or_else(|faults| panic!("{faults}"));
-    if let Some(fault) = outcome.fault(false) {
+    if let Some(fault) = outcome.fault() {
         panic!("{system} on {host}: {fault}");
     }
     assert_eq!(

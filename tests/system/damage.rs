@@ -136,7 +136,7 @@ fn boot(bytes: &[u8], expect: &[&str], qemu: &[String]) -> Outcome {
     }
     .run()
     .unwrap_or_else(|faults| panic!("{faults}"));
-    if let Some(fault) = outcome.fault(false) {
+    if let Some(fault) = outcome.fault() {
         panic!("{fault}");
     }
     assert_eq!(outcome.damages, 0, "{}", outcome.text);

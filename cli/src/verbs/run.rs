@@ -87,7 +87,7 @@ impl Run {
             interactive: !scripted,
         };
         let outcome = machine.run()?;
-        if let Some(fault) = outcome.fault(true) {
+        if let Some(fault) = outcome.fault_as_shown() {
             return Err(fault.into());
         }
         if outcome.end == End::Off && !outcome.qemu_said.trim().is_empty() {
