@@ -91,6 +91,8 @@ impl Test {
                 "reliquary-cli",
                 "--test",
                 "boots",
+                "--test",
+                "damage",
                 "--no-fail-fast",
                 "--",
                 &threads,
