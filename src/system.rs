@@ -374,7 +374,7 @@ fn build_guest(
         .map_windows()
         .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;
     guest
-        .load_images()
+        .power_on()
         .map_err(|_| "an image runs past its board's memory".to_string())?;
     Ok(guest)
 }

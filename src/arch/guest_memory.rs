@@ -173,11 +173,15 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// Zeroes all RAM and erases all stores, so that nothing of an earlier guest shows.
+    /// Zeroes all RAM, so that nothing of an earlier guest shows.
     pub fn clear(&self) {
         for region in &self.regions {
             zero(region.piece.host, region.piece.bytes);
         }
+    }
+
+    /// Erases all stores.
+    pub fn erase_stores(&self) {
         for piece in &self.stores {
             erase(piece.host, piece.bytes);
         }
