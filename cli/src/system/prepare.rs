@@ -77,6 +77,7 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
     }
     if let Some(host) = &host {
         faults.extend(limits::check_host(system, host, &vms));
+        faults.extend(limits::check_pass_through(system, host, &vms));
     }
     faults.extend(limits::check_cores(system));
     match host {
