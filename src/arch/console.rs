@@ -129,6 +129,7 @@ pub fn drain(vm: usize, port: &mut dyn SerialPort) {
         return;
     };
     let mut link = LINK.lock();
+    OWES_FLUSH.store(true, Ordering::Relaxed);
     let mut byte = first;
     loop {
         link.encode(|encoder, mut sink| {
@@ -163,11 +164,25 @@ pub fn report(_vm: usize, report: &dyn fmt::Display) {
     let _ = writeln!(out, "{report}");
 }
 
+/// How long text may go unchecked, or a background console's text be held, in milliseconds.
+const FLUSH_AFTER_MS: u64 = 10;
+
+/// Whether the link owes a flush.
+static OWES_FLUSH: AtomicBool = AtomicBool::new(false);
+
+/// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
+#[inline]
+pub fn flush_due(hz: u64) -> Option<u64> {
+    OWES_FLUSH
+        .load(Ordering::Relaxed)
+        .then_some(hz / 1000 * FLUSH_AFTER_MS)
+}
+
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
-    let mut link = LINK.lock();
-    if link.encoder.owes_flush() {
-        link.encode(|encoder, mut sink| encoder.flush(&mut sink));
+    if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+        LINK.lock()
+            .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
 }
 

@@ -15,7 +15,7 @@ use reliquary::vm::Vcpu;
 /// The most cores that a host may have.
 pub const CORES_MAX: usize = 8;
 
-const STACK_SIZE: usize = 32 * 1024;
+const STACK_SIZE: usize = 64 * 1024;
 const EMERGENCY_SIZE: usize = 8 * 1024;
 
 /// For the assembly files.
