@@ -78,14 +78,7 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
     }
     if let Some(host) = &host {
         faults.extend(limits::check_host(system, host, &vms));
-        let tree = host.tree.write();
-        for vm in &vms {
-            let bound =
-                Plan::read(&vm.board.map.write()).and_then(|mut plan| plan.bind_host(&tree));
-            if let Err(errors) = bound {
-                faults.extend(map_faults(&vm.board.file, errors).0);
-            }
-        }
+        faults.extend(limits::check_pass_through(system, host, &vms));
     }
     faults.extend(limits::check_cores(system));
     match host {
