@@ -55,7 +55,10 @@ pub(super) enum Then {
     /// The guest goes on.
     Go,
     /// The SPSR that the guest wrote is visible, or not.
-    Probe,
+    Probe {
+        /// The second step has put zero there again.
+        clean: bool,
+    },
     /// All SPSRs are visible: look at the UNDEF that was taken. SPSR_und was `kept` before.
     Look {
         /// The breakpoint's trap.
@@ -98,22 +101,32 @@ impl Vm {
         self.hides_spsr == Some(true)
     }
 
-    /// Asks the host, before the guest's first instruction, by a step at its entry.
+    /// The SPSR that EL2 cannot see now, with the guest in `regs`.
+    pub(super) fn hidden_spsr(&self, regs: &Vcpu) -> Option<SysReg> {
+        spsr_of(regs.mode()).filter(|_| self.hides_spsr())
+    }
+
+    /// Asks the host, before the guest's first instruction, by a step at its entry; on a host
+    /// that hides it another one takes the answer away again.
     pub(super) fn probe(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) {
         core.set(SysReg::SpsrEl1, 0);
+        self.write_spsr_svc(cpu, regs, core, PROBE, Then::Probe { clean: false });
+    }
+
+    fn write_spsr_svc(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        value: u64,
+        then: Then,
+    ) -> Next {
         let at = regs.pc & !3;
-        self.detour(
-            cpu,
-            regs,
-            core,
-            at,
-            mode::SVC,
-            a32::MSR_SPSR_R0,
-            Then::Probe,
-        );
+        let next = self.detour(cpu, regs, core, at, mode::SVC, a32::MSR_SPSR_R0, then);
         if self.is_on_detour(cpu) {
-            regs.set_x(0, PROBE);
+            regs.set_x(0, value);
         }
+        next
     }
 
     /// The guest at its UNDEF vector, in UND mode, goes to System mode, where all SPSRs show.
@@ -246,9 +259,18 @@ impl Vm {
     ) -> Next {
         match then {
             Then::Go => Next::Resume,
-            Then::Probe => {
-                if done {
+            Then::Probe { clean } => {
+                if done && !clean {
                     self.hides_spsr = Some(core.get(SysReg::SpsrEl1) != PROBE);
+                    if self.hides_spsr() {
+                        return self.write_spsr_svc(
+                            cpu,
+                            regs,
+                            core,
+                            0,
+                            Then::Probe { clean: true },
+                        );
+                    }
                 }
                 core.set(SysReg::SpsrEl1, 0);
                 Next::Resume

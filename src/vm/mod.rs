@@ -40,6 +40,7 @@ use crate::access::Width;
 use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, Plan, World};
 use crate::emul::Reset;
 use crate::memory::BoardMemory;
+use crate::mmio::syndrome::{Syndrome, ec};
 use crate::units::{HostPa, Instant, Ipa, ns_for};
 pub use crate::vcpu::Vcpu;
 use alloc::string::String;
@@ -408,7 +409,10 @@ impl Vm {
         trap: Option<Trap>,
     ) -> Next {
         let now = self.now(core);
-        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap));
+        // At the UNDEF vector's breakpoint the core was brought to where all of them show.
+        let at_vector = trap.is_some_and(|t| Syndrome(t.esr).class() == ec::BREAKPOINT);
+        let hidden = self.hidden_spsr(regs).filter(|_| !at_vector);
+        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap, hidden));
         Next::Stop
     }
 

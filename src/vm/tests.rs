@@ -561,7 +561,16 @@ fn a_secure_guest_that_leaves_its_world_is_stopped_with_a_report_that_says_so() 
     g.put(RAM + 0xfc, 0xf102_0016); // CPS #22
     g.regs.spsr |= psr::IL;
     assert_eq!(g.undefined(0xe1a0_0000), Next::Stop);
-    assert!(g.vm.report().unwrap().to_string().contains("Monitor mode"));
+    let text = g.vm.report().unwrap().to_string();
+    assert!(text.contains("Monitor mode"));
+    assert!(
+        text.contains("Supervisor, A32"),
+        "where it came from:\n{text}"
+    );
+    assert!(
+        text.contains("PC 0x600000fc, instruction f1020016"),
+        "{text}"
+    );
 
     let mut g = Guest::secure(A9);
     assert_eq!(g.trap(0x13, 1 << 24 | 14 << 20), Next::Stop);

@@ -70,9 +70,14 @@ impl Vm {
         let thumb = before.spsr & psr::T != 0;
         before.pc = regs.x(22).wrapping_sub(if thumb { 2 } else { 4 }) & 0xffff_ffff;
         if before.spsr & psr::IL != 0 {
-            // An illegal change of mode: to Monitor or HYP, which this core's EL1 has not.
-            let to = Switch::of_mode_change(self.word_before(&before, core));
-            return self.stop_at(cpu, regs, core, Reason::SecureSwitch(to), Some(trap));
+            // An illegal change of mode: to Monitor or HYP, which this core's EL1 has not. It is
+            // the next instruction that does not execute.
+            let to = Switch::of_mode_change(word_before(&before, core));
+            if to != Switch::IllegalMode {
+                before.pc = before.pc.wrapping_sub(4);
+                before.spsr &= !psr::IL;
+            }
+            return self.stop_at(cpu, &before, core, Reason::SecureSwitch(to), Some(trap));
         }
         let outcome = match fetch(&before, core) {
             Some((word, length)) if before.is_aarch32() => {
@@ -90,7 +95,7 @@ impl Vm {
                 self.settle(cpu, regs, core, mode::SYS, Then::Go)
             }
             Outcome::Undefined => self.settle(cpu, regs, core, mode::SYS, Then::Over),
-            Outcome::Stop(reason) => self.stop_at(cpu, regs, core, reason, Some(trap)),
+            Outcome::Stop(reason) => self.stop_at(cpu, &before, core, reason, Some(trap)),
         }
     }
 
@@ -138,19 +143,18 @@ impl Vm {
         }
         Outcome::Undefined
     }
+}
 
-    /// The A32 word before the instruction at PC, which changed the mode.
-    #[allow(clippy::unused_self)]
-    fn word_before(&self, regs: &Vcpu, core: &mut impl Core) -> Option<u32> {
-        let before = Vcpu {
-            pc: regs.pc.wrapping_sub(4),
-            ..regs.clone()
-        };
-        if regs.is_thumb() {
-            None
-        } else {
-            fetch(&before, core).map(|(word, _)| word)
-        }
+/// The A32 word before the instruction at PC, which changed the mode.
+fn word_before(regs: &Vcpu, core: &mut impl Core) -> Option<u32> {
+    let before = Vcpu {
+        pc: regs.pc.wrapping_sub(4),
+        ..regs.clone()
+    };
+    if regs.is_thumb() {
+        None
+    } else {
+        fetch(&before, core).map(|(word, _)| word)
     }
 }
 

@@ -31,6 +31,7 @@ fn guest(apart: bool, from: u64) -> Guest {
     };
     let mut g = Guest::on(core, &plan(A9, false));
     assert_eq!(g.vm.hides_spsr, Some(apart));
+    assert_eq!(g.core.spsr(mode::SVC), 0, "nothing is left of the probe");
     g.core.set(SysReg::VbarEl1, RAM);
     g.put(VECTOR, OWN);
     let mut now = mode::SVC;
