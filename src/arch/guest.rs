@@ -46,6 +46,8 @@ pub struct Guest {
     pub timer_forwarded: bool,
     /// The deadline for which the hypervisor's timer is armed.
     pub armed: Option<Instant>,
+    /// When this core flushes the link, on the host's counter, if it owes that.
+    pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
     pub account: Account,
 }
@@ -131,6 +133,7 @@ impl Guest {
             hcr: controls.hcr,
             timer_forwarded: false,
             armed: None,
+            flush_at: None,
             account: Account::default(),
         }
     }
@@ -207,19 +210,28 @@ impl Guest {
             self.hcr = wanted;
             msr!("hcr_el2", wanted);
         }
-        let deadline = self.vm.deadline();
-        if deadline != self.armed {
-            self.armed = deadline;
-            match deadline {
-                None => counter::disarm(),
-                Some(at) => {
-                    let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
-                    counter::arm(ticks.saturating_add(mrs!("cntvoff_el2")));
-                }
-            }
-        }
         if let Some(port) = self.vm.board().console() {
             console::drain(self.number, port);
+        }
+        let deadline = self.vm.deadline();
+        let flush = console::flush_due(self.hardware.hz());
+        if deadline != self.armed || flush.is_some() != self.flush_at.is_some() {
+            self.arm(deadline, flush);
+        }
+    }
+
+    /// Sets the hypervisor's timer for the board's deadline, or for the link's if that is first.
+    fn arm(&mut self, deadline: Option<Instant>, flush: Option<u64>) {
+        let now = counter::now();
+        self.armed = deadline;
+        self.flush_at = flush.map(|ticks| self.flush_at.unwrap_or(now + ticks));
+        let board = deadline.map(|at| {
+            let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
+            ticks.saturating_add(mrs!("cntvoff_el2"))
+        });
+        match board.into_iter().chain(self.flush_at).min() {
+            None => counter::disarm(),
+            Some(at) => counter::arm(at),
         }
     }
 
@@ -227,6 +239,7 @@ impl Guest {
     fn take_interrupts(&mut self) -> Next {
         self.account.interrupts += 1;
         self.resample_forwarded();
+        let mut fired = false;
         loop {
             let id = gic::acknowledge();
             if id >= gic::SPURIOUS {
@@ -240,8 +253,12 @@ impl Guest {
                     continue; // stays active until the guest has dealt with it
                 }
                 counter::HYPERVISOR_TIMER => {
+                    fired = true;
                     counter::disarm();
-                    self.armed = None;
+                    if self.flush_at.is_some_and(|at| counter::now() >= at) {
+                        self.flush_at = None;
+                        console::flush_some();
+                    }
                 }
                 gic::WAKE => {}
                 other => {
@@ -257,6 +274,9 @@ impl Guest {
         }
         let next = self.vm.catch_up(CPU, &mut self.hardware);
         self.receive();
+        if fired {
+            self.arm(self.vm.deadline(), console::flush_due(self.hardware.hz()));
+        }
         self.before_entry();
         next
     }
@@ -580,6 +600,8 @@ fn guest_of(area: &mut CoreArea) -> (&mut Box<Guest>, &mut Vcpu) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let (guest, vcpu) = guest_of(area);
+    #[cfg(feature = "fault-injection")]
+    super::fault::injected(esr);
     guest.account.traps += 1;
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);

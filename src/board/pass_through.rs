@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 const PROPERTY: &str = "reliquary,pass-through";
+const MEND: &str = "name a node of the host's tree that has what the board's node has";
 
 pub(super) fn bind(plan: &mut Plan, host: &[u8]) -> Result<(), Vec<MapError>> {
     let host = Tree::read(host).map_err(|error| alloc::vec![error])?;
@@ -27,7 +28,8 @@ pub(super) fn bind(plan: &mut Plan, host: &[u8]) -> Result<(), Vec<MapError>> {
             Ok(place) => *found = Some(place),
             Err(what) => errors.push(
                 MapError::new(window.node.clone(), format!("the window at {at}: {what}"))
-                    .property(PROPERTY),
+                    .property(PROPERTY)
+                    .mend(MEND),
             ),
         }
     }
@@ -38,7 +40,11 @@ pub(super) fn bind(plan: &mut Plan, host: &[u8]) -> Result<(), Vec<MapError>> {
                 interrupt.edge = edge;
             }
             Err(what) => {
-                errors.push(MapError::new(interrupt.node.clone(), what).property(PROPERTY));
+                errors.push(
+                    MapError::new(interrupt.node.clone(), what)
+                        .property(PROPERTY)
+                        .mend(MEND),
+                );
             }
         }
     }
