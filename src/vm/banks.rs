@@ -29,6 +29,7 @@ mod a32 {
 
 /// What a step of the guest is for.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::large_enum_variant)] // nothing is allocated on the way of a trap
 pub(super) enum Step {
     /// No step is under way.
     #[default]
