@@ -205,8 +205,8 @@ struct CpuState {
     timer_deadline: Option<Instant>,
     /// The level of CNTV's output, as the board was told.
     virtual_level: bool,
-    /// A step over the UNDEF vector is under way.
-    stepping: bool,
+    /// The step that is under way.
+    step: undef::Step,
 }
 
 /// A virtual machine.
@@ -313,7 +313,7 @@ impl Vm {
     /// has reset.
     pub fn enter(&mut self, cpu: u8, core: &mut impl Core) {
         if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.stepping = false;
+            state.step = undef::Step::None;
             state.virtual_level = false;
         }
         core.step(false);

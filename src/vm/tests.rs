@@ -149,11 +149,18 @@ impl Guest {
     fn undefined(&mut self, word: u32) -> Next {
         self.put(RAM + 0x100, word);
         self.core.set(SysReg::VbarEl1, RAM);
-        self.core.set(SysReg::SpsrUnd, self.regs.spsr);
+        let interrupted = self.regs.spsr;
         self.regs.pc = RAM + vector::UNDEFINED;
         self.regs.spsr = mode::UND | psr::I;
         self.regs.x[22] = RAM + 0x104;
-        self.trap(0x30, 0x22)
+        // The bank holds what an earlier exception left, until the mode has changed.
+        self.core.set(SysReg::SpsrUnd, 0);
+        assert_eq!(self.trap(0x30, 0x22), Next::Resume);
+        assert!(self.core.stepping && self.core.watched.is_none());
+        let masked = psr::A | psr::I | psr::F;
+        assert_eq!(self.regs.spsr, mode::SVC | masked, "the step is pending");
+        self.core.set(SysReg::SpsrUnd, interrupted);
+        self.trap(0x32, 0x22)
     }
     fn reason(&self) -> report::Reason {
         self.vm.report().expect("a report").reason()

@@ -9,6 +9,10 @@
 //! diagnostic and power control, CBAR, SCR, NSACR, SDER and MVBAR of a Secure guest), and SWP and
 //! SWPB where the board's CPU has them.
 //!
+//! SPSR_und is read from outside UND mode: QEMU 7.2 keeps the current mode's SPSR beside the bank
+//! and brings the bank up to date only when AArch32's mode changes. So the guest is first put
+//! into SVC mode with a step already pending, which executes nothing and traps again at once.
+//!
 //! Known deviations: LR_und and SPSR_und keep what the exception wrote, which a guest in UND mode
 //! itself could see; SWP is a read and a write, atomic against this VM's one CPU only, and only
 //! to RAM.
@@ -21,6 +25,18 @@ use super::{Core, Next, SysReg, Trap, Vm};
 use crate::mmio::transfer::is_big_endian;
 use crate::units::Ipa;
 use crate::vcpu::{Vcpu, mode, psr};
+
+/// A software step that is under way, and what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Step {
+    /// None is.
+    #[default]
+    None,
+    /// Over the instruction at the vector.
+    Over,
+    /// Out of UND mode, whose PSR this is, for the trap at the vector.
+    ToSvc { und: u64, trap: Trap },
+}
 
 /// What became of an instruction.
 enum Outcome {
@@ -47,6 +63,27 @@ impl Vm {
             // Code that happens to lie at the other vector: let it run.
             return self.step_over(cpu, regs, core);
         }
+        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
+            state.step = Step::ToSvc {
+                und: regs.spsr,
+                trap,
+            };
+        }
+        core.watch_undef_vectors(None);
+        core.step(true);
+        // No interrupt may find the guest in a mode that is not its own.
+        regs.spsr = regs.spsr & !(psr::MODE | psr::SS) | mode::SVC | psr::A | psr::I | psr::F;
+        Next::Resume
+    }
+
+    /// The guest is at its UNDEF vector, and SPSR_und is known.
+    fn undefined_at_vector(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Next {
         let mut before = regs.clone();
         before.spsr = core.get(SysReg::SpsrUnd);
         let thumb = before.spsr & psr::T != 0;
@@ -76,7 +113,7 @@ impl Vm {
     /// The guest executes the vector's instruction, then traps again (EC 0x32).
     fn step_over(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
         if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.stepping = true;
+            state.step = Step::Over;
         }
         core.watch_undef_vectors(None);
         core.step(true);
@@ -84,14 +121,19 @@ impl Vm {
         Next::Resume
     }
 
-    /// The step is done (EC 0x32): the breakpoints come back.
+    /// The step is done (EC 0x32): the breakpoints come back, and what it was for goes on.
     pub(super) fn stepped(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.stepping = false;
-        }
+        let step = match self.cpus.get_mut(usize::from(cpu)) {
+            Some(state) => core::mem::take(&mut state.step),
+            None => Step::None,
+        };
         core.step(false);
         regs.spsr &= !psr::SS;
         self.watch(core);
+        if let Step::ToSvc { und, trap } = step {
+            regs.spsr = und;
+            return self.undefined_at_vector(cpu, regs, core, trap);
+        }
         Next::Resume
     }
 
