@@ -44,6 +44,7 @@ pub mod vector {
     pub const UNDEFINED: u64 = 0x04;
     pub const PREFETCH_ABORT: u64 = 0x0c;
     pub const DATA_ABORT: u64 = 0x10;
+    pub const IRQ: u64 = 0x18;
     /// Where SCTLR.V puts the table.
     pub const HIGH: u64 = 0xffff_0000;
 }

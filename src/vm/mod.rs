@@ -354,6 +354,12 @@ impl Vm {
 
     /// The interrupt inputs of vCPU `cpu`: HCR_EL2.VI and VF.
     pub fn lines(&self, cpu: u8) -> CpuLines {
+        if self.wants_irq_mode(cpu) {
+            return CpuLines {
+                irq: true,
+                fiq: false,
+            };
+        }
         self.board.cpu_lines(cpu)
     }
 

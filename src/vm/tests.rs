@@ -156,11 +156,18 @@ impl Guest {
         // The bank holds what an earlier exception left, until the mode has changed.
         self.core.set(SysReg::SpsrUnd, 0);
         assert_eq!(self.trap(0x30, 0x22), Next::Resume);
-        assert!(self.core.stepping && self.core.watched.is_none());
-        let masked = psr::A | psr::I | psr::F;
-        assert_eq!(self.regs.spsr, mode::SVC | masked, "the step is pending");
+        assert!(self.vm.lines(0).irq && !self.vm.lines(0).fiq);
+        assert_eq!(self.regs.spsr, mode::UND | psr::A | psr::F);
+        let (lr_irq, spsr_irq) = (self.regs.x[16], self.core.get(SysReg::SpsrIrq));
         self.core.set(SysReg::SpsrUnd, interrupted);
-        self.trap(0x32, 0x22)
+        self.core.set(SysReg::SpsrIrq, self.regs.spsr);
+        self.regs.x[16] = self.regs.pc + 4;
+        self.regs.pc = RAM + vector::IRQ;
+        self.regs.spsr = mode::IRQ | psr::A | psr::I | psr::F;
+        let next = self.trap(0x30, 0x22);
+        let kept = (self.regs.x[16], self.core.get(SysReg::SpsrIrq));
+        assert_eq!(kept, (lr_irq, spsr_irq));
+        next
     }
     fn reason(&self) -> report::Reason {
         self.vm.report().expect("a report").reason()
@@ -454,12 +461,11 @@ fn swp_exchanges_a_word_or_a_byte_where_the_cpu_has_it() {
 fn any_other_undefined_instruction_is_the_guests_by_a_step_over_the_vector() {
     let mut g = Guest::new(A9);
     assert_eq!(g.undefined(0xe7f0_00f0), Next::Resume); // UDF
-    assert_eq!(
-        g.regs.pc,
-        RAM + vector::UNDEFINED,
-        "at the vector, with LR_und as it was"
-    );
-    assert_eq!(g.regs.x[22], RAM + 0x104);
+    assert_eq!(g.regs.pc, RAM + 0x100, "the instruction is executed again");
+    assert!(g.core.stepping && g.core.watched.is_none() && g.regs.spsr & psr::SS != 0);
+    g.regs.pc = RAM + vector::UNDEFINED;
+    g.regs.spsr = mode::UND | psr::I;
+    assert_eq!(g.trap(0x32, 0x22), Next::Resume);
     assert!(g.core.stepping && g.core.watched.is_none() && g.regs.spsr & psr::SS != 0);
     g.regs.pc = RAM + 0x300;
     assert_eq!(g.trap(0x32, 0x22), Next::Resume);

@@ -9,13 +9,17 @@
 //! diagnostic and power control, CBAR, SCR, NSACR, SDER and MVBAR of a Secure guest), and SWP and
 //! SWPB where the board's CPU has them.
 //!
-//! SPSR_und is read from outside UND mode: QEMU 7.2 keeps the current mode's SPSR beside the bank
-//! and brings the bank up to date only when AArch32's mode changes. So the guest is first put
-//! into SVC mode with a step already pending, which executes nothing and traps again at once.
+//! QEMU 7.2 keeps the SPSR of AArch32's current mode beside its bank, and brings both together
+//! only where AArch32 itself changes the mode, not where EL2 does. So SPSR_und cannot be read
+//! here while the guest is in UND mode: it is first given a virtual IRQ, taken before the
+//! vector's instruction, with a breakpoint on that vector; LR_irq and SPSR_irq are put back. And
+//! an UNDEF that is the guest's own is taken again by executing its instruction once more.
+//! Hardware needs neither, and does both.
 //!
 //! Known deviations: LR_und and SPSR_und keep what the exception wrote, which a guest in UND mode
 //! itself could see; SWP is a read and a write, atomic against this VM's one CPU only, and only
-//! to RAM.
+//! to RAM. On QEMU 7.2 the SPSR of the mode that executed the instruction is lost, as if an
+//! exception had been taken and returned from.
 
 use super::cp15::Move;
 use super::inject::{self, vector};
@@ -34,9 +38,19 @@ pub(super) enum Step {
     None,
     /// Over the instruction at the vector.
     Over,
-    /// Out of UND mode, whose PSR this is, for the trap at the vector.
-    ToSvc { und: u64, trap: Trap },
+    /// Into the guest's own UNDEF, then over the instruction at the vector.
+    Undefined,
+    /// No step: into IRQ mode, from UND mode with this PSR at the vector, for this trap.
+    ToIrq {
+        und: u64,
+        lr_irq: u64,
+        spsr_irq: u64,
+        trap: Trap,
+    },
 }
+
+/// Where AArch64 sees LR_irq (DDI 0487, D1.20.1).
+const LR_IRQ: u8 = 16;
 
 /// What became of an instruction.
 enum Outcome {
@@ -57,23 +71,60 @@ impl Vm {
         core: &mut impl Core,
         trap: Trap,
     ) -> Next {
-        let at_vector =
-            regs.pc == inject::vectors(core).wrapping_add(vector::UNDEFINED) && regs.is_aarch32();
+        let vectors = inject::vectors(core);
+        let irq_vector = vectors.wrapping_add(vector::IRQ);
+        if let Step::ToIrq {
+            und,
+            lr_irq,
+            spsr_irq,
+            trap,
+        } = self.step(cpu)
+        {
+            if regs.mode() != mode::IRQ || regs.pc != irq_vector {
+                return Next::Resume; // the IRQ is still to come
+            }
+            regs.set_x(LR_IRQ, lr_irq);
+            core.set(SysReg::SpsrIrq, spsr_irq);
+            regs.spsr = und;
+            regs.pc = vectors.wrapping_add(vector::UNDEFINED);
+            self.set_step(cpu, Step::None);
+            self.watch(core);
+            return self.undefined_at_vector(cpu, regs, core, trap);
+        }
+        let at_vector = regs.pc == vectors.wrapping_add(vector::UNDEFINED) && regs.is_aarch32();
         if !at_vector || regs.mode() != mode::UND {
             // Code that happens to lie at the other vector: let it run.
             return self.step_over(cpu, regs, core);
         }
-        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.step = Step::ToSvc {
+        self.set_step(
+            cpu,
+            Step::ToIrq {
                 und: regs.spsr,
+                lr_irq: regs.x(LR_IRQ),
+                spsr_irq: core.get(SysReg::SpsrIrq),
                 trap,
-            };
-        }
-        core.watch_undef_vectors(None);
-        core.step(true);
-        // No interrupt may find the guest in a mode that is not its own.
-        regs.spsr = regs.spsr & !(psr::MODE | psr::SS) | mode::SVC | psr::A | psr::I | psr::F;
+            },
+        );
+        core.watch_undef_vectors(Some([regs.pc, irq_vector]));
+        regs.spsr = regs.spsr & !psr::I | psr::A | psr::F;
         Next::Resume
+    }
+
+    /// Whether the guest is on its way into IRQ mode, for the hypervisor's sake.
+    pub(super) fn wants_irq_mode(&self, cpu: u8) -> bool {
+        matches!(self.step(cpu), Step::ToIrq { .. })
+    }
+
+    fn step(&self, cpu: u8) -> Step {
+        self.cpus
+            .get(usize::from(cpu))
+            .map_or(Step::None, |state| state.step)
+    }
+
+    fn set_step(&mut self, cpu: u8, step: Step) {
+        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
+            state.step = step;
+        }
     }
 
     /// The guest is at its UNDEF vector, and SPSR_und is known.
@@ -105,35 +156,37 @@ impl Vm {
                 *regs = before;
                 Next::Resume
             }
-            Outcome::Undefined => self.step_over(cpu, regs, core),
+            Outcome::Undefined => {
+                *regs = before;
+                self.take_step(cpu, regs, core, Step::Undefined)
+            }
             Outcome::Stop(reason) => self.stop_at(cpu, regs, core, reason, Some(trap)),
         }
     }
 
-    /// The guest executes the vector's instruction, then traps again (EC 0x32).
+    /// The guest executes the instruction at PC without breakpoints, then traps again (EC 0x32).
     fn step_over(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.step = Step::Over;
-        }
+        self.take_step(cpu, regs, core, Step::Over)
+    }
+
+    fn take_step(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, step: Step) -> Next {
+        self.set_step(cpu, step);
         core.watch_undef_vectors(None);
         core.step(true);
         regs.spsr |= psr::SS;
         Next::Resume
     }
 
-    /// The step is done (EC 0x32): the breakpoints come back, and what it was for goes on.
+    /// The step is done (EC 0x32): the breakpoints come back.
     pub(super) fn stepped(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        let step = match self.cpus.get_mut(usize::from(cpu)) {
-            Some(state) => core::mem::take(&mut state.step),
-            None => Step::None,
-        };
+        let at_vector = regs.pc == inject::vectors(core).wrapping_add(vector::UNDEFINED);
+        if self.step(cpu) == Step::Undefined && at_vector {
+            return self.step_over(cpu, regs, core);
+        }
+        self.set_step(cpu, Step::None);
         core.step(false);
         regs.spsr &= !psr::SS;
         self.watch(core);
-        if let Step::ToSvc { und, trap } = step {
-            regs.spsr = und;
-            return self.undefined_at_vector(cpu, regs, core, trap);
-        }
         Next::Resume
     }
 
