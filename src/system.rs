@@ -397,7 +397,7 @@ fn build_guest(
         images,
         registers_of(&spec.entry),
         forwarded,
-        El2Controls::new(a32, true),
+        El2Controls::new(a32, !spec.count_idle),
     ));
     guest
         .map_windows()

@@ -122,11 +122,11 @@ fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
     }
 }
 
-/// Takes what a VM's UART has sent, as long as the link has room.
+/// Takes what a VM's UART has sent, as long as the link has room; true if there was something.
 #[inline]
-pub fn drain(vm: usize, port: &mut dyn SerialPort) {
+pub fn drain(vm: usize, port: &mut dyn SerialPort) -> bool {
     let Some(first) = port.transmitted() else {
-        return;
+        return false;
     };
     let mut link = LINK.lock();
     OWES_FLUSH.store(true, Ordering::Relaxed);
@@ -136,11 +136,11 @@ pub fn drain(vm: usize, port: &mut dyn SerialPort) {
             encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
         });
         if link.out.room() < OUT_RESERVE {
-            return;
+            return true;
         }
         match port.transmitted() {
             Some(next) => byte = next,
-            None => return,
+            None => return true,
         }
     }
 }

@@ -83,6 +83,31 @@ pub struct Account {
     pub traps: u64,
     /// Interrupts taken to EL2.
     pub interrupts: u64,
+    /// When the console last carried a byte, and `idle` then.
+    spoke: Option<(u64, u64)>,
+    /// The longest time between two bytes of the console, and what of it was spent in WFI.
+    silence: (u64, u64),
+}
+
+impl Account {
+    /// The console carried a byte.
+    fn speaks(&mut self) {
+        let now = counter::now();
+        if let Some((then, idle)) = self.spoke.replace((now, self.idle))
+            && now - then > self.silence.0
+        {
+            self.silence = (now - then, self.idle - idle);
+        }
+    }
+}
+
+/// A number of thousandths, as a decimal.
+struct Thousandths(u64);
+
+impl core::fmt::Display for Thousandths {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
 }
 
 /// vCPU numbers are those of the board; a VM has one.
@@ -170,7 +195,10 @@ impl Guest {
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
         self.vm.enter(CPU, area_vcpu, &mut self.hardware);
-        self.account.started = counter::now();
+        self.account = Account {
+            started: counter::now(),
+            ..Account::default()
+        };
     }
 
     /// The guest may have dealt with an interrupt that stays active on the host until its
@@ -218,7 +246,9 @@ impl Guest {
             msr!("hcr_el2", wanted);
         }
         if let Some(port) = self.vm.board().console() {
-            console::drain(self.number, port);
+            if console::drain(self.number, port) {
+                self.account.speaks();
+            }
         }
         let deadline = self.vm.deadline();
         let flush = console::flush_due(self.hardware.hz());
@@ -296,8 +326,14 @@ impl Guest {
             memory: &self.hardware.memory,
         };
         let board = self.vm.board();
-        self.typed_ahead =
-            console::INPUT[self.number].drain(|byte| board.console_receive(&world, byte));
+        let mut heard = false;
+        self.typed_ahead = console::INPUT[self.number].drain(|byte| {
+            heard = true;
+            board.console_receive(&world, byte)
+        });
+        if heard {
+            self.account.speaks();
+        }
     }
 
     /// Maps a window of direct reads, with its aliases, or takes it away so that reads trap.
@@ -458,16 +494,28 @@ impl Guest {
         console::drain_all(self);
         let hz = counter::hz().max(1);
         let up = (counter::now() - self.account.started).max(1);
+        let seconds = |ticks: u64| Thousandths(ticks / hz * 1000 + ticks % hz * 1000 / hz);
         log::info!(
-            "vm.{}: {why} (up {}.{:03} s, {} traps, {} interrupts, idle {}.{} %)",
+            "vm.{}: {why} (up {} s, {} traps, {} interrupts)",
             self.vm.name(),
-            up / hz,
-            up % hz * 1000 / hz,
+            seconds(up),
             self.account.traps,
             self.account.interrupts,
-            self.account.idle * 100 / up,
-            self.account.idle * 1000 / up % 10,
         );
+        let (silence, idle) = self.account.silence;
+        log::info!(
+            "vm.{}: its console's longest silence {} s",
+            self.vm.name(),
+            seconds(silence)
+        );
+        if self.controls.hcr & hcr::TWI != 0 {
+            log::info!(
+                "vm.{}: idle {} s in all, {} s of that silence",
+                self.vm.name(),
+                seconds(self.account.idle),
+                seconds(idle)
+            );
+        }
         idle_after_failure()
     }
 }

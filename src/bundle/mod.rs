@@ -100,6 +100,8 @@ pub struct VmSpec {
     pub map: ItemId,
     /// The host core of each vCPU.
     pub cores: Vec<u8>,
+    /// Whether a WFI traps, so that the hypervisor counts the time that the VM is idle.
+    pub count_idle: bool,
     /// What is copied to where before the VM starts: into RAM, or into a flash's store when
     /// the address lies in a flash window.
     pub loads: Vec<Load>,

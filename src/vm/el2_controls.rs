@@ -16,7 +16,7 @@
 //! | 9 | FB | 1 | 1 | A guest's TLB and I-cache maintenance reaches every core that it may have run on. |
 //! | 10-11 | BSU | 01 | 01 | Its barriers reach as far as that. |
 //! | 12 | DC | 0 | 0 | The guest's MMU off means what its manual says: device memory. |
-//! | 13 | TWI | owned: 0 | owned: 0 | On a core of its own a WFI may sleep: an interrupt to EL2 wakes it. Set where VMs share a core. |
+//! | 13 | TWI | owned: 0 | owned: 0 | On a core of its own a WFI may sleep: an interrupt to EL2 wakes it. Set where VMs share a core, and for a VM whose idle time is counted (`idle = "count"`). |
 //! | 14 | TWE | 0 | 0 | WFE is a hint, and the event stream wakes it. |
 //! | 15 | TID0 | 1 | 0 | FPSID and JIDR are the board's CPU's. |
 //! | 16 | TID1 | 1 | 1 | TCMTR, TLBTR, AIDR and REVIDR are the board's CPU's. |
@@ -170,7 +170,7 @@ pub struct El2Controls {
 
 impl El2Controls {
     /// For an AArch32 guest (`a32`) or an AArch64 one, on a core that serves no other VM
-    /// (`owned`) or that VMs share.
+    /// (`owned`) or that VMs share; one whose idle time is counted is as one that shares.
     pub const fn new(a32: bool, owned: bool) -> Self {
         let mut hcr = hcr::VM
             | hcr::SWIO

@@ -48,6 +48,8 @@ pub struct Vm {
     pub board: Located<String>,
     /// The host core of each vCPU.
     pub cores: Located<Vec<u8>>,
+    /// `idle = "count"`: its WFI traps, and the account at its end has its idle time.
+    pub count_idle: bool,
     /// RAM; without it, as much as the board has.
     pub memory: Option<Located<u64>>,
     /// What runs.
@@ -199,8 +201,18 @@ fn read_vm(
     let entry = table
         .take("entry")
         .map(|entry| read_entry(source, &title, &entry));
+    let idle = table.text(source, "idle");
+    let count_idle = idle.as_ref().is_some_and(|idle| idle.value == "count");
+    if let Some(idle) = idle.filter(|_| !count_idle) {
+        source.fault(
+            idle.line,
+            format!("`idle` cannot be \"{}\"", idle.value),
+            "write idle = \"count\" to have the VM's idle time counted, or leave it out",
+        );
+    }
     table.finish(source);
     Some(Vm {
+        count_idle,
         cores: cores.unwrap_or(Located {
             value: vec![0],
             line: name.line,

@@ -361,11 +361,20 @@ impl Tree {
         each_node(&mut self.root, &mut |node| {
             let affinity = node.cells("interrupt-affinity");
             if affinity.iter().any(|cpu| gone.contains(cpu)) {
-                let left = affinity.iter().filter(|cpu| !gone.contains(cpu));
-                node.set(
-                    "interrupt-affinity",
-                    left.flat_map(|cpu| cpu.to_be_bytes()).collect::<Vec<_>>(),
-                );
+                // The interrupts go with their CPUs, one for each.
+                let interrupts = node.cells("interrupts");
+                let each = interrupts.len() / affinity.len();
+                let kept = |per_cpu: usize, cells: &[u32]| -> Vec<u8> {
+                    let pairs = affinity.iter().zip(cells.chunks_exact(per_cpu.max(1)));
+                    pairs
+                        .filter(|(cpu, _)| !gone.contains(cpu))
+                        .flat_map(|(_, cells)| cells.iter().flat_map(|cell| cell.to_be_bytes()))
+                        .collect()
+                };
+                if each * affinity.len() == interrupts.len() {
+                    node.set("interrupts", kept(each, &interrupts));
+                }
+                node.set("interrupt-affinity", kept(1, &affinity));
             }
             node.children.retain(|child| {
                 !(child.is_called("map") || child.name.starts_with("core"))

@@ -10,11 +10,11 @@ chosen { };
 cpus {
     #address-cells = <1>;
     #size-cells = <0>;
-    cpu@0 { device_type = \"cpu\"; compatible = \"arm,cortex-a9\"; reg = <0>; };
+    c0: cpu@0 { device_type = \"cpu\"; compatible = \"arm,cortex-a9\"; reg = <0>; };
     c1: cpu@1 { device_type = \"cpu\"; compatible = \"arm,cortex-a9\"; reg = <1>; };
 };
 memory@60000000 { device_type = \"memory\"; reg = <0x60000000 0x40000000>; };
-pmu { interrupt-affinity = <&c1>; };
+pmu { interrupts = <0 60 4>, <0 61 4>; interrupt-affinity = <&c0>, <&c1>; };
 bus@40000000 {
     #address-cells = <2>;
     #size-cells = <1>;
@@ -73,12 +73,9 @@ fn memory_cpus_and_chosen_are_set_as_a_boot_loader_does() {
         }]
     );
     assert_eq!(tree.cpus(), ["arm,cortex-a9"]);
-    assert!(
-        tree.node("/pmu")
-            .unwrap()
-            .cells("interrupt-affinity")
-            .is_empty()
-    );
+    let pmu = tree.node("/pmu").unwrap();
+    assert_eq!(pmu.cells("interrupt-affinity").len(), 1);
+    assert_eq!(pmu.cells("interrupts"), [0, 60, 4]);
     let chosen = tree.node("/chosen").unwrap();
     assert_eq!(chosen.text("bootargs"), Some("quiet"));
     assert_eq!(chosen.cell("linux,initrd-end"), Some(0x6800_0100));
