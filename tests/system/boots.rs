@@ -140,8 +140,8 @@ impl Linux {
                 "slept ",
                 "/ # ",
                 "> poweroff -f",
-                "silence ",
-                "of that silence",
+                "@monitor:silence ",
+                "@monitor:of that silence",
             ],
         );
         let uptimes = shell.split("slept ").nth(2).unwrap_or_default();
@@ -301,7 +301,7 @@ const HOSTS: [&str; 2] = ["qemu-virt", "qemu-virt-gicv2"];
 #[test]
 fn own_firmware_finds_the_cpus_of_its_boards() {
     for host in HOSTS {
-        let outcome = play("tests/cpus.toml", host, &["no VM is left"]);
+        let outcome = play("tests/cpus.toml", host, &["@monitor:no VM is left"]);
         for line in [
             "PASS cpu-a9",
             "PASS cpu-a15",
@@ -324,7 +324,7 @@ fn own_firmware_finds_the_cpus_of_its_boards() {
 #[test]
 fn own_firmware_finds_the_secure_gic_and_a_big_endian_bus() {
     for host in HOSTS {
-        let outcome = play("tests/buses.toml", host, &["no VM is left"]);
+        let outcome = play("tests/buses.toml", host, &["@monitor:no VM is left"]);
         for line in [
             "PASS secure-gic",
             "PASS bigendian",
@@ -344,7 +344,7 @@ fn own_firmware_finds_the_secure_gic_and_a_big_endian_bus() {
 /// and still takes what is typed.
 fn dies(system: &str, host: &str, before: &[&str], parts: &[&str]) {
     // What the VMs print side by side has no order, but for the end of both.
-    let outcome = play(system, host, &["type; q ends", "> q", "no VM is left"]);
+    let outcome = play(system, host, &["type; q ends", "> q", "@monitor:no VM is left"]);
     let text = &outcome.text;
     let (first, report) = text.split_once("VM press stopped: ").unwrap_or_default();
     let firsts = before.iter().filter(|part| !first.contains(**part));
