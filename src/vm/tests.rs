@@ -708,6 +708,7 @@ impl Noise {
     }
 }
 
+#[allow(clippy::large_stack_arrays)] // a handful of VMs, on a test's stack
 #[test]
 fn a_million_random_traps_never_panic_and_each_is_answered() {
     let mut apart = Guest::new(A9);
