@@ -10,7 +10,7 @@
 //! So on such a host the guest changes its mode itself: its UNDEF vector holds `CPS #mode` for the
 //! time of one step. In System mode, which has no SPSR, all of them are EL2's to see. A probe
 //! before the guest's first instruction tells which kind of host this is; others are not patched.
-//! docs/adr/0002-undef-vector.md has the reasons.
+//! docs/adr/0005-undef-vector.md has the reasons.
 //!
 //! Known deviation: a guest whose UNDEF vector is mapped nowhere, on such a host, may find a wrong
 //! SPSR behind an injected exception.
@@ -28,6 +28,7 @@ mod a32 {
 }
 
 /// What a step of the guest is for.
+#[allow(clippy::large_enum_variant)] // one a vCPU, and nothing allocates after boot
 #[derive(Clone, Debug, Default)]
 #[allow(clippy::large_enum_variant)] // nothing is allocated on the way of a trap
 pub(super) enum Step {

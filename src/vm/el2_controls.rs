@@ -228,4 +228,76 @@ mod tests {
         assert_eq!(El2Controls::new(true, true).hcr & hcr::TWI, 0);
         assert_ne!(El2Controls::new(true, false).hcr & hcr::TWI, 0);
     }
+
+    const DOCS: &str = include_str!("../../docs/trap-table.md");
+
+    /// The rows of the table under `## name`, as their cells.
+    fn rows(name: &str) -> std::vec::Vec<std::vec::Vec<&'static str>> {
+        let (_, section) = DOCS.split_once(&std::format!("## {name}\n")).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        section
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .skip(2)
+            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+            .collect()
+    }
+
+    /// `5`, `6-8` and `9, 10` as bits.
+    fn bits(cell: &str) -> u64 {
+        cell.split(", ").fold(0, |mask, part| {
+            let (a, b) = part.split_once('-').unwrap_or((part, part));
+            let (a, b): (u32, u32) = (a.parse().unwrap(), b.parse().unwrap());
+            (a.min(b)..=a.max(b)).fold(mask, |mask, bit| mask | 1 << bit)
+        })
+    }
+
+    /// The value of a cell in its field: a number, or, where the row has several bits or names,
+    /// each bit alike.
+    fn value(field: &str, name: &str, cell: &str) -> u64 {
+        let mask = bits(field);
+        let several = field.contains(", ") || name.contains(", ");
+        match cell.trim_start_matches("owned: ") {
+            "0" => 0,
+            "1" if several => mask,
+            number => u64::from_str_radix(number, 2).unwrap() << mask.trailing_zeros(),
+        }
+    }
+
+    /// What a table says, and the bits that it speaks of.
+    fn sum(name: &str, column: usize) -> (u64, u64) {
+        rows(name)
+            .iter()
+            .filter(|row| !row[column].is_empty())
+            .fold((0, 0), |(sum, mask), row| {
+                (
+                    sum | value(row[0], row[1], row[column]),
+                    mask | bits(row[0]),
+                )
+            })
+    }
+
+    #[test]
+    fn the_documented_tables_give_the_values_that_are_written() {
+        for (column, a32) in [(2, true), (3, false)] {
+            let controls = El2Controls::new(a32, true);
+            assert_eq!(sum("HCR_EL2", column), (controls.hcr, 0xffff_ffff));
+            assert_eq!(sum("HSTR_EL2", column).0, controls.hstr);
+        }
+        let controls = El2Controls::new(true, true);
+        assert_eq!(sum("CPTR_EL2", 2).0, controls.cptr);
+        assert_eq!(sum("MDCR_EL2", 2).0, controls.mdcr);
+        assert_eq!(sum("CNTHCTL_EL2", 2), (controls.cnthctl, 7));
+    }
+
+    #[test]
+    fn the_documented_tables_are_those_of_the_source() {
+        for source in [include_str!("el2_controls.rs"), include_str!("traps.rs")] {
+            for row in source.lines().filter_map(|line| line.strip_prefix("//! |")) {
+                // The classes' table names its sources as Rust does.
+                let found = DOCS.contains(row) || row.contains('[');
+                assert!(found, "not in docs/trap-table.md: {row}");
+            }
+        }
+    }
 }

@@ -713,7 +713,7 @@ impl Noise {
 fn a_million_random_traps_never_panic_and_each_is_answered() {
     let mut apart = Guest::new(A9);
     apart.vm.hides_spsr = Some(true);
-    let mut guests = [
+    let mut guests = std::vec![
         apart,
         Guest::new(A9),
         Guest::secure(A9),
