@@ -761,7 +761,8 @@ impl Reading {
                     "/chosen",
                     format!("{} is no device that is emulated", node.path()),
                 )
-                .property("stdout-path"),
+                .property("stdout-path")
+                .mend("name a UART that is, or leave it out"),
             );
         }
     }
