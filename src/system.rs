@@ -72,7 +72,12 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         Err(why) => Err(why.clone()),
     };
     open_console(tree.as_ref().ok(), bundle.as_ref().ok());
-    let tree = tree.map_err(|why| format!("the host's device tree at {host_tree:#x}: {why}"))?;
+    let tree = tree.map_err(|why| {
+        format!(
+            "the host's device tree at {host_tree:#x}: {why}; boot with the host's own tree, \
+             undamaged: `booti ADDRESS - ${{fdtcontroladdr}}` in U-Boot"
+        )
+    })?;
     let machine = MACHINE.call_once(|| describe(&tree));
     let bundle = bundle?;
     let vms = &bundle.manifest().vms;

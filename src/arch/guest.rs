@@ -169,7 +169,7 @@ impl Guest {
         // SAFETY: drops this VMID's stale translations, if it ever had any.
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
-        self.vm.enter(CPU, &mut self.hardware);
+        self.vm.enter(CPU, area_vcpu, &mut self.hardware);
         self.account.started = counter::now();
     }
 

@@ -206,6 +206,30 @@ impl GuestMemory {
         unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
     }
 
+    /// Copies from this VM's own host memory, whichever window shows it.
+    pub fn host_read(&self, host: u64, into: &mut [u8]) -> Result<(), Unbacked> {
+        copy_out(self.own(host, into.len())?, into);
+        Ok(())
+    }
+
+    /// Writes to this VM's own host memory, RAM or not.
+    pub fn host_write(&self, host: u64, from: &[u8]) -> Result<(), Unbacked> {
+        copy_in(self.own(host, from.len())?, from);
+        Ok(())
+    }
+
+    /// `host`, if so many bytes there are of one piece of this VM.
+    fn own(&self, host: u64, bytes: usize) -> Result<u64, Unbacked> {
+        let end = host.checked_add(bytes as u64).ok_or(Unbacked)?;
+        self.regions
+            .iter()
+            .map(|region| &region.piece)
+            .chain(&self.stores)
+            .any(|piece| host >= piece.host && end <= piece.host + piece.bytes)
+            .then_some(host)
+            .ok_or(Unbacked)
+    }
+
     /// Where guest RAM at `at` is on the host, for cache maintenance.
     pub fn host_address(&self, at: Ipa, bytes: u64) -> Option<u64> {
         self.find(at, usize::try_from(bytes).ok()?, false).ok()

@@ -117,7 +117,7 @@ fn find<'t, 'a>(host: &'t Tree<'a>, path: &str) -> Result<Node<'t, 'a>, Wrong> {
     })
 }
 
-fn damaged(error: MapError) -> Wrong {
+fn damaged(error: &MapError) -> Wrong {
     (format!("the host's {error}"), "mend the host's tree")
 }
 
@@ -130,7 +130,7 @@ fn place(host: &Tree<'_>, path: &str, region: u8, bytes: u64, tap: bool) -> Resu
             "pass another device through, or have this one emulated",
         ));
     }
-    let regs = node.reg().map_err(damaged)?;
+    let regs = node.reg().map_err(|error| damaged(&error))?;
     let block = regs.get(region as usize);
     let Some((at, size)) = block.and_then(|block| Some((block.cpu?, block.bytes))) else {
         let what = format!("the host's {path} has no register block {region}");
@@ -165,7 +165,7 @@ fn place(host: &Tree<'_>, path: &str, region: u8, bytes: u64, tap: bool) -> Resu
 
 fn line(host: &Tree<'_>, path: &str, index: usize) -> Result<(u32, bool), Wrong> {
     let node = find(host, path)?;
-    let interrupts = node.interrupts().map_err(damaged)?;
+    let interrupts = node.interrupts().map_err(|error| damaged(&error))?;
     let Some(interrupt) = interrupts.get(index) else {
         let what = format!("the host's {path} has no interrupt {index}");
         return Err((

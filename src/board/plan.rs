@@ -762,7 +762,7 @@ impl Reading {
                     format!("{} is no device that is emulated", node.path()),
                 )
                 .property("stdout-path")
-                .mend("name a UART that is, or leave it out"),
+                .mend("name a UART that is emulated, or leave stdout-path out: no console"),
             );
         }
     }

@@ -1,6 +1,6 @@
 //! A system with everything that it refers to: found, recognized, placed and checked. What
 //! `check` reports is what keeps `build` from building.
-use super::board::VmBoard;
+use super::board::{VmBoard, map_faults};
 use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
@@ -9,6 +9,7 @@ use super::{Image, System, Vm, limits};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
+use reliquary::board::Plan;
 use reliquary::bundle::{Builder, Entry, Load, VmSpec};
 use std::fs;
 
@@ -308,6 +309,7 @@ impl Prepared {
             Fault::new(format!("cannot pack the bundle: {error}"))
         };
         let mut bundle = Builder::new(&self.name, &self.host.name);
+        bundle.early_console(self.host.console());
         for vm in self.vms {
             let map = bundle
                 .item(&format!("{}: map", vm.name), vm.board.map.write())

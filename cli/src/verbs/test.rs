@@ -93,6 +93,8 @@ impl Test {
                 "reliquary-cli",
                 "--test",
                 "boots",
+                "--test",
+                "damage",
                 "--no-fail-fast",
                 "--",
                 &threads,
