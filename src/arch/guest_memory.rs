@@ -302,7 +302,7 @@ fn erase(host: u64, bytes: u64) {
                 ones = in(reg) u64::MAX,
                 at = in(reg) at,
                 options(nostack, preserves_flags)
-            )
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A system with everything that it refers to: found, recognized, placed and checked. What
 //! `check` reports is what keeps `build` from building.
-use super::board::{VmBoard, map_faults};
+use super::board::VmBoard;
 use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
@@ -9,7 +9,6 @@ use super::{Image, System, Vm, limits};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::board::Plan;
 use reliquary::bundle::{Builder, Entry, Load, VmSpec};
 use std::fs;
 
