@@ -85,6 +85,12 @@ fn role(node: Node<'_, '_>, above: Option<Role>) -> Result<Role, MapError> {
             tap: node.has("reliquary,tap"),
         });
     }
+    if node.has("reliquary,tap") {
+        return Err(node
+            .wrong("only a device of the host's can be tapped")
+            .property("reliquary,tap")
+            .mend("name that device in reliquary,pass-through, or take the tap away"));
+    }
     if node.has("reliquary,identity") {
         return identity(node).map(Role::Device);
     }

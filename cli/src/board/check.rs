@@ -1,6 +1,7 @@
 //! `cargo reliquary board check`.
 use crate::fault::{Fault, Faults, Result};
-use crate::system::board::map_faults;
+use crate::system::board::{circle, map_faults};
+use crate::tree::Tree;
 use reliquary::board::{Board, Plan};
 use std::path::Path;
 
@@ -8,9 +9,12 @@ use std::path::Path;
 /// is the summary.
 pub fn check(map: &Path) -> Result<()> {
     let blob = crate::tree::source::blob_of_file(map)?;
-    let built = Plan::read(&blob).and_then(|plan| match Board::build(&plan) {
-        Ok(_) => Ok(plan),
-        Err(error) => Err(vec![error]),
+    let tree = Tree::read(&blob).map_err(|fault| fault.in_file(map))?;
+    let built = Plan::read(&blob).and_then(|plan| {
+        match Board::build(&plan).err().or_else(|| circle(&tree)) {
+            None => Ok(plan),
+            Some(error) => Err(vec![error]),
+        }
     });
     let plan = match built {
         Ok(plan) => plan,

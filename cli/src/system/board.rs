@@ -76,8 +76,8 @@ pub fn map_faults(file: &Path, errors: Vec<MapError>) -> Faults {
             None => format!("{}: {}", error.node, error.what),
         };
         let fault = Fault::new(what);
-        let fault = match source::line_of_node(file, &error.node) {
-            Some(line) => fault.at(&shown, line),
+        let fault = match source::place_of_node(file, &error.node) {
+            Some((file, line)) => fault.at(workspace::shown(&file), line),
             None => fault.in_file(&shown),
         };
         if error.mend.is_empty() {
@@ -89,6 +89,21 @@ pub fn map_faults(file: &Path, errors: Vec<MapError>) -> Faults {
     Faults(faults.collect())
 }
 
+/// A cycle among interrupt controllers, as the fault of the first of them.
+pub fn circle(map: &Tree) -> Option<MapError> {
+    let circle = map.circle_of_controllers()?;
+    let (first, others) = circle.split_first()?;
+    Some(MapError {
+        node: first.clone(),
+        property: Some("interrupts".to_owned()),
+        what: format!(
+            "a cycle in the interrupt wiring, through {}",
+            others.join(", ")
+        ),
+        mend: "a controller's output may not lead back to its input".to_owned(),
+    })
+}
+
 impl VmBoard {
     /// The board of a VM.
     pub fn of(system: &System, vm: &Vm) -> Result<Self> {
@@ -98,21 +113,7 @@ impl VmBoard {
         let mut map = Tree::of_file(&file)?;
         // As it is written first: the VM's share of it cannot hide what is wrong with it.
         Plan::read(&map.write()).map_err(|errors| map_faults(&file, errors))?;
-        if let Some(circle) = map.circle_of_controllers() {
-            let (first, others) = circle
-                .split_first()
-                .map_or((String::new(), &[][..]), |(first, others)| {
-                    (first.clone(), others)
-                });
-            let error = MapError {
-                node: first,
-                property: Some("interrupts".to_owned()),
-                what: format!(
-                    "a cycle in the interrupt wiring, through {}",
-                    others.join(", ")
-                ),
-                mend: "a controller's output may not lead back to its input".to_owned(),
-            };
+        if let Some(error) = circle(&map) {
             return Err(map_faults(&file, vec![error]));
         }
         let mut faults = Vec::new();

@@ -2,7 +2,7 @@
 use super::MAGIC;
 use crate::fault::{Doing, Fault, Result};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The blob of a `.dtb`, or of a `.dts` by the device tree compiler.
@@ -44,20 +44,21 @@ pub(crate) fn compile(source: &[u8], file: &Path) -> Result<Vec<u8>> {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    // `Error: <stdin>:12.3-4 syntax error`
     let mut faults = Vec::new();
-    for line in said.lines().filter(|line| line.contains("rror")) {
+    for line in said
+        .lines()
+        .filter(|line| line.contains("rror") || line.contains("ERROR"))
+    {
         let line = line
             .trim_start_matches("Error: ")
             .trim_start_matches("FATAL ERROR: ");
-        let placed = line.strip_prefix("<stdin>:").and_then(|rest| {
-            let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
-            let what = rest.split_once(' ')?.1;
-            Some((rest[..digits].parse().ok()?, what))
-        });
-        faults.push(match placed {
-            Some((number, what)) => Fault::new(what).at(file, number),
-            None => Fault::new(line).in_file(file),
+        faults.push(match placed(line) {
+            Some((at, number, what)) => {
+                let at = if at == "<stdin>" { file } else { Path::new(at) };
+                let what = what.trim_start_matches("ERROR ");
+                Fault::new(what).at(at, number).mend(MEND)
+            }
+            None => Fault::new(line).in_file(file).mend(MEND),
         });
     }
     // The compiler ends its messages with one that only says that it gives up.
@@ -76,19 +77,34 @@ pub(crate) fn compile(source: &[u8], file: &Path) -> Result<Vec<u8>> {
     Err(crate::fault::Faults(faults.collect()))
 }
 
-/// The line of a `.dts` at which the node of this path begins; the compiler is asked where.
-pub fn line_of_node(file: &Path, path: &str) -> Option<usize> {
+const MEND: &str = "the device tree compiler stops there; look for a `;`, a brace or a quote on \
+                    the line before, or for a label that no node has";
+
+/// Takes a message of the compiler's apart: `<stdin>:12.3-4 syntax error`, or with another file
+/// that was included, or with where it ends, `2.3-26.3: ERROR (phandle_references): /: ...`.
+fn placed(message: &str) -> Option<(&str, usize, &str)> {
+    let (place, what) = message.split_once(' ')?;
+    let (file, place) = place.trim_end_matches(':').rsplit_once(':')?;
+    let digits = place.find(|letter: char| !letter.is_ascii_digit())?;
+    Some((file, place[..digits].parse().ok()?, what))
+}
+
+/// The file and line at which the node of this path begins, in a `.dts` or in what it includes;
+/// the compiler is asked where.
+pub fn place_of_node(file: &Path, path: &str) -> Option<(PathBuf, usize)> {
     let output = Command::new("dtc")
         .args(["-q", "-T", "-I", "dts", "-O", "dts"])
         .arg(file)
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    line_in_annotated(&String::from_utf8_lossy(&output.stdout), path)
+    let (name, line) = place_in_annotated(&String::from_utf8_lossy(&output.stdout), path)?;
+    // The compiler names files as they are seen from the folder of the first.
+    Some((file.with_file_name(name), line))
 }
 
-/// Finds a node in the compiler's annotated output: `name { /* file:line:column-... */`.
-fn line_in_annotated(text: &str, path: &str) -> Option<usize> {
+/// Finds a node in the compiler's annotated output: `name { /* file:line, file:line */`.
+fn place_in_annotated(text: &str, path: &str) -> Option<(String, usize)> {
     let mut open: Vec<String> = Vec::new();
     let wanted: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     for line in text.lines() {
@@ -109,9 +125,10 @@ fn line_in_annotated(text: &str, path: &str) -> Option<usize> {
                 let place = line.split_once("/*")?.1.trim();
                 // The last place is where the node was last opened; the first is its birth.
                 let place = place.split(',').next()?;
-                let line = place.split(':').nth(1)?;
+                let (name, line) = place.split_once(':')?;
                 let digits = line.find(|letter: char| !letter.is_ascii_digit());
-                return line[..digits.unwrap_or(line.len())].parse().ok();
+                let line = line[..digits.unwrap_or(line.len())].parse().ok()?;
+                return Some((name.to_owned(), line));
             }
         } else if code.starts_with('}') {
             open.pop();

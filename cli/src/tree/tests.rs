@@ -1,4 +1,4 @@
-use super::source::{compile, line_of_node};
+use super::source::{compile, place_of_node};
 use super::*;
 
 const BOARD: &str = "/dts-v1/;
@@ -111,7 +111,13 @@ fn the_line_of_a_node_is_where_its_source_opens_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("board.dts");
     std::fs::write(&file, BOARD).unwrap();
-    assert_eq!(line_of_node(&file, "/cpus/cpu@1"), Some(11));
-    assert_eq!(line_of_node(&file, "/bus@40000000/flash@0"), Some(19));
-    assert_eq!(line_of_node(&file, "/toaster"), None);
+    assert_eq!(
+        place_of_node(&file, "/cpus/cpu@1"),
+        Some((file.clone(), 11))
+    );
+    assert_eq!(
+        place_of_node(&file, "/bus@40000000/flash@0"),
+        Some((file.clone(), 19))
+    );
+    assert_eq!(place_of_node(&file, "/toaster"), None);
 }

@@ -71,13 +71,15 @@ impl Test {
         let names: Vec<&str> = manifest.names().collect();
         manifest.fetch(&names, false)?;
         tally.step(
-            "errors of the tool",
+            "errors of the tool, and maps",
             cargo(&[
                 "test",
                 "--package",
                 "reliquary-cli",
                 "--test",
                 "errors",
+                "--test",
+                "maps",
                 "--no-fail-fast",
             ]),
         );

@@ -86,6 +86,7 @@ impl<'t, 'a> Node<'t, 'a> {
                 controller.path()
             ))
             .property(property)
+            .mend("give each interrupt as many cells as its controller wants")
         };
         if count == 0 {
             return Err(short());

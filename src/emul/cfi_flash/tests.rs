@@ -702,6 +702,11 @@ fn impossible_flashes_are_refused() {
 /// flash restored at any moment goes on exactly as the one that was saved.
 #[test]
 fn hostile_cycles_do_no_harm_and_every_state_can_be_saved() {
+    hostile_cycles(false);
+    hostile_cycles(true);
+}
+
+fn hostile_cycles(in_step: bool) {
     const COMMANDS: [u64; 16] = [
         0xff, 0x70, 0x90, 0x98, 0x50, 0xd0, 0x10, 0x40, 0x20, 0x60, 0xc0, 0xe8, 0x01, 0x2f, 0xb0,
         0x03,
@@ -710,6 +715,7 @@ fn hostile_cycles_do_no_harm_and_every_state_can_be_saved() {
         banks: vec![1 << 13, 1 << 13],
         sector: 1 << 12,
         erase_ns: 40,
+        in_step,
         ..Config::new(vec![], 4)
     };
     let (mut one, mut two) = (Rig::with(&config), Rig::with(&config));
