@@ -56,10 +56,19 @@ impl Footprint {
     }
 }
 
+/// Set to build the hypervisor that fails on purpose when a guest's HVC asks for it: for tests
+/// of what it prints then.
+pub const FAULT_INJECTION: &str = "RELIQUARY_FAULT_INJECTION";
+
 /// Builds it.
 pub fn build() -> Result<Hypervisor> {
     let step = progress::step("building the hypervisor");
-    let target = workspace::target();
+    let mut target = workspace::target();
+    let mut feature = "el2";
+    if std::env::var_os(FAULT_INJECTION).is_some() {
+        feature = "fault-injection";
+        target.push(feature); // beside the real one, which another process may be building
+    }
     let output = Command::new("cargo")
         .args([
             "build",
@@ -67,7 +76,7 @@ pub fn build() -> Result<Hypervisor> {
             "--profile",
             "metal",
             "--features",
-            "el2",
+            feature,
             "--target",
             TARGET,
         ])

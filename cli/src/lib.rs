@@ -18,6 +18,7 @@ pub mod symbols;
 pub mod system;
 pub mod terminal;
 pub mod tree;
+pub mod typing;
 pub mod verbs;
 pub mod workspace;
 

@@ -5,8 +5,9 @@ use crate::script::{Play, Script};
 use crate::symbols::Symbols;
 use crate::system::host::Host;
 use crate::terminal::{Key, Keys, Raw};
-use reliquary::link::{Channel, Decoder, Encoder, Event};
-use std::io::{Read, Write};
+use crate::typing::Keyboard;
+use reliquary::link::{Channel, Decoder, Event};
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -84,6 +85,15 @@ impl Outcome {
 
     /// What was missing, as a fault with the tail of the console.
     pub fn fault(&self) -> Option<Fault> {
+        self.missing(true)
+    }
+
+    /// What was missing, for one who has seen the console.
+    pub fn fault_as_shown(&self) -> Option<Fault> {
+        self.missing(false)
+    }
+
+    fn missing(&self, with_tail: bool) -> Option<Fault> {
         let missing = self.missing.as_ref()?;
         let end = match self.end {
             End::Timeout => format!("after {:.0} s", self.took.as_secs_f64()),
@@ -92,14 +102,12 @@ impl Outcome {
             End::Done => "at the end".to_owned(),
         };
         let mut what = format!("the console did not print \"{missing}\" {end}");
-        let tail = self.tail();
-        let tail = if tail.is_empty() {
-            "nothing at all".to_owned()
-        } else {
-            format!("\n{tail}")
-        };
-        what.push_str("; the last that it printed: ");
-        what.push_str(&tail);
+        if self.text.is_empty() {
+            what.push_str("; it printed nothing at all");
+        } else if with_tail {
+            what.push_str("; the last that it printed:\n");
+            what.push_str(&self.tail());
+        }
         if !self.qemu_said.trim().is_empty() {
             what.push_str("\nQEMU said: ");
             what.push_str(self.qemu_said.trim());
@@ -163,6 +171,7 @@ impl Machine<'_> {
     /// Boots it, and stays until it ends.
     pub fn run(&self) -> Result<Outcome> {
         let began = Instant::now();
+        let play = Play::new(self.script, self.vms)?;
         let child = self
             .command()?
             .stdin(Stdio::piped())
@@ -194,13 +203,10 @@ impl Machine<'_> {
             return Err(Fault::new("QEMU has no input").into());
         };
         let mut session = Session {
-            keyboard: Keyboard {
-                to: Box::new(typed),
-                encoder: Encoder::new(),
-            },
+            keyboard: Keyboard::new(typed),
             decoder: Decoder::new(),
             screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
-            play: Play::new(self.script),
+            play,
             scripted: !self.script.0.is_empty(),
             keys: Keys::default(),
             focus: 0,
@@ -218,6 +224,11 @@ impl Machine<'_> {
             session.printed(&bytes);
         }
         session.play.to_type();
+        // A machine that went off, or was left, need not have answered the last key.
+        let stuck = (end == End::Timeout).then(|| session.keyboard.unheard());
+        if let Some(lost) = stuck.flatten() {
+            session.screen.damage(&lost);
+        }
         session.screen.end();
         drop(raw);
         let text = session.screen.text();
@@ -232,27 +243,6 @@ impl Machine<'_> {
             qemu_said: said.and_then(|said| said.join().ok()).unwrap_or_default(),
             took: began.elapsed(),
         })
-    }
-}
-
-/// Bytes to the machine.
-struct Keyboard {
-    to: Box<dyn Write>,
-    encoder: Encoder,
-}
-
-impl Keyboard {
-    /// The first console has the focus at the hypervisor's end: it takes bare bytes, so that
-    /// a plain terminal would do; the others take frames.
-    fn type_at(&mut self, console: u8, bytes: &[u8]) {
-        let mut out = Vec::new();
-        if console == 0 {
-            out.extend_from_slice(bytes);
-        } else {
-            self.encoder
-                .data(Channel::Console(console), bytes, &mut |byte| out.push(byte));
-        }
-        let _ = self.to.write_all(&out).and_then(|()| self.to.flush());
     }
 }
 
@@ -271,11 +261,8 @@ impl Session {
     fn until_end(&mut self, news: &Receiver<News>, until: Option<Instant>) -> End {
         loop {
             while let Some((channel, line)) = self.play.to_type() {
-                let Channel::Console(console) = channel else {
-                    continue;
-                };
                 self.keyboard
-                    .type_at(console, format!("{line}\r").as_bytes());
+                    .type_at(channel, format!("{line}\r").as_bytes());
             }
             if self.scripted && self.play.is_done() {
                 return End::Done;
@@ -302,7 +289,7 @@ impl Session {
     }
 
     fn printed(&mut self, bytes: &[u8]) {
-        let (screen, play) = (&mut self.screen, &mut self.play);
+        let (screen, play, keyboard) = (&mut self.screen, &mut self.play, &mut self.keyboard);
         self.decoder.feed(bytes, &mut |event| match event {
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
                 if channel != Channel::Layout {
@@ -311,17 +298,32 @@ impl Session {
                 }
             }
             Event::Damage(damage) => screen.damage(&damage.to_string()),
-            Event::Joined | Event::Start | Event::Ack(_) => {}
+            // The tool started the machine, so it should have seen the first frame.
+            Event::Joined { bytes, frames } => {
+                if (bytes, frames) != (0, 0) {
+                    screen.damage(&format!(
+                        "the link's beginning was lost: {frames} frames and {bytes} bytes of text"
+                    ));
+                }
+            }
+            Event::Start => keyboard.machine_started(),
+            Event::Ack(ack) => {
+                if let Some(lost) = keyboard.heard(ack) {
+                    screen.damage(&lost);
+                }
+            }
         });
         self.screen.flush();
     }
 
     /// True if the user leaves.
     fn typed(&mut self, bytes: &[u8]) -> bool {
+        let mut burst = Vec::new();
         for byte in bytes {
             match self.keys.typed(*byte) {
-                Some(Key::Byte(byte)) => self.keyboard.type_at(self.focus, &[byte]),
+                Some(Key::Byte(byte)) => burst.push(byte),
                 Some(Key::Next) => {
+                    self.burst(&mut burst);
                     self.focus = (self.focus + 1) % self.vms;
                     self.screen.focus(self.focus);
                 }
@@ -333,7 +335,16 @@ impl Session {
                 None => {}
             }
         }
+        self.burst(&mut burst);
         false
+    }
+
+    /// What was typed at once goes at once.
+    fn burst(&mut self, bytes: &mut Vec<u8>) {
+        if !bytes.is_empty() {
+            self.keyboard
+                .type_at(Channel::Console(self.focus), &std::mem::take(bytes));
+        }
     }
 }
 

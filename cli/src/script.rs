@@ -1,14 +1,15 @@
 //! What a script does at a console: wait for text, type a line, in the order given.
+use crate::fault::Fault;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use reliquary::link::Channel;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One step.
+/// One step. `@NAME:` before the text names a VM's console, the monitor or the reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Wait until the consoles have shown this text.
+    /// Wait until a console, or the named channel, has shown this text.
     Expect(String),
-    /// Type this and Enter.
+    /// Type this and Enter, at the named console or where the last text was seen.
     Send(String),
 }
 
@@ -54,11 +55,14 @@ impl Args for Script {
         command
             .arg(text(
                 "expect",
-                "Wait until this text was printed; repeatable, in order",
+                "Wait until a VM's console has printed this text; repeatable, in order. \
+                 @NAME:TEXT waits for it on the console of the VM NAME; @monitor:TEXT in what \
+                 the hypervisor says, @report:TEXT in its reports",
             ))
             .arg(text(
                 "send",
-                "Type this and Enter; repeatable, in order with --expect",
+                "Type this and Enter; repeatable, in order with --expect. It goes to the console \
+                 where the last text was seen, and @NAME:TEXT to that of the VM NAME",
             ))
     }
 
@@ -67,10 +71,19 @@ impl Args for Script {
     }
 }
 
+/// A step, its channel looked up.
+#[derive(Debug)]
+enum Planned {
+    /// On this channel, or on any console.
+    Expect(Option<Channel>, String),
+    /// At this console, or where the last text was seen.
+    Send(Option<Channel>, String),
+}
+
 /// A script that is being played.
 #[derive(Debug)]
 pub struct Play {
-    left: VecDeque<Step>,
+    left: VecDeque<Planned>,
     /// What each channel printed and nothing has matched yet.
     unseen: BTreeMap<Channel, Vec<u8>>,
     /// Where the last expected text was seen.
@@ -78,13 +91,29 @@ pub struct Play {
 }
 
 impl Play {
-    /// At its beginning.
-    pub fn new(script: &Script) -> Self {
-        Self {
-            left: script.0.iter().cloned().collect(),
+    /// At its beginning, with the VMs of these names.
+    pub fn new(script: &Script, vms: &[String]) -> Result<Self, Fault> {
+        let planned = script.0.iter().map(|step| {
+            Ok(match step {
+                Step::Expect(text) => {
+                    let (channel, text) = named(text, vms)?;
+                    Planned::Expect(channel, text)
+                }
+                Step::Send(text) => {
+                    let (channel, text) = named(text, vms)?;
+                    if let Some(Channel::Monitor | Channel::Report) = channel {
+                        let what = "--send types at consoles only";
+                        return Err(Fault::new(what).mend(known(vms)));
+                    }
+                    Planned::Send(channel, text)
+                }
+            })
+        });
+        Ok(Self {
+            left: planned.collect::<Result<_, Fault>>()?,
             unseen: BTreeMap::new(),
             seen_on: Channel::Console(0),
-        }
+        })
     }
 
     /// Takes in what was printed. Channels are looked at one by one: VMs that print at the
@@ -103,31 +132,33 @@ impl Play {
     pub fn to_type(&mut self) -> Option<(Channel, String)> {
         while let Some(step) = self.left.front() {
             match step {
-                Step::Send(text) => {
-                    let text = text.clone();
+                Planned::Send(channel, text) => {
+                    let typed = (channel.unwrap_or(self.seen_on), text.clone());
                     self.left.pop_front();
-                    return Some((self.seen_on, text));
+                    return Some(typed);
                 }
-                Step::Expect(text) => {
+                Planned::Expect(wanted, text) => {
                     let text = text.as_bytes();
                     let found = self
                         .unseen
                         .iter()
+                        .filter(|(channel, _)| looked_at(*wanted, **channel))
                         .find_map(|(channel, unseen)| Some((*channel, find(unseen, text)?)));
-                    let Some((channel, end)) = found else {
+                    let Some((found, end)) = found else {
                         // Only a tail shorter than the text can still become a part of it.
-                        for unseen in self.unseen.values_mut() {
-                            let keep = text.len().saturating_sub(1);
-                            let drop = unseen.len().saturating_sub(keep);
-                            unseen.drain(..drop);
+                        for (channel, unseen) in &mut self.unseen {
+                            if looked_at(*wanted, *channel) {
+                                let keep = text.len().saturating_sub(1);
+                                unseen.drain(..unseen.len().saturating_sub(keep));
+                            }
                         }
                         return None;
                     };
                     // What was seen is behind us: the same prompt must come again to be seen
                     // again.
-                    self.unseen.entry(channel).or_default().drain(..end);
-                    if let Channel::Console(_) = channel {
-                        self.seen_on = channel;
+                    self.unseen.entry(found).or_default().drain(..end);
+                    if let Channel::Console(_) = found {
+                        self.seen_on = found;
                     }
                     self.left.pop_front();
                 }
@@ -144,10 +175,46 @@ impl Play {
     /// The text that is waited for.
     pub fn missing(&self) -> Option<&str> {
         self.left.iter().find_map(|step| match step {
-            Step::Expect(text) => Some(text.as_str()),
-            Step::Send(_) => None,
+            Planned::Expect(_, text) => Some(text.as_str()),
+            Planned::Send(..) => None,
         })
     }
+}
+
+/// Whether a text that is wanted there may be found here.
+fn looked_at(wanted: Option<Channel>, here: Channel) -> bool {
+    match wanted {
+        Some(channel) => channel == here,
+        None => matches!(here, Channel::Console(_)),
+    }
+}
+
+/// Takes `@NAME:` off a text.
+fn named(text: &str, vms: &[String]) -> Result<(Option<Channel>, String), Fault> {
+    let Some((name, rest)) = text.strip_prefix('@').and_then(|text| text.split_once(':')) else {
+        return Ok((None, text.to_owned()));
+    };
+    let vm = vms.iter().position(|vm| vm == name);
+    let channel = match (vm, name) {
+        (Some(vm), _) => u8::try_from(vm).ok().map(Channel::Console),
+        (None, "monitor") => Some(Channel::Monitor),
+        (None, "report") => Some(Channel::Report),
+        (None, _) => None,
+    };
+    match channel {
+        Some(channel) => Ok((Some(channel), rest.to_owned())),
+        None => {
+            Err(Fault::new(format!("\"{text}\": no channel is called \"{name}\"")).mend(known(vms)))
+        }
+    }
+}
+
+fn known(vms: &[String]) -> String {
+    let vms: Vec<String> = vms.iter().map(|vm| format!("@{vm}:")).collect();
+    format!(
+        "write {}, or @monitor: or @report: with --expect",
+        vms.join(" or ")
+    )
 }
 
 /// The end of the first occurrence.
@@ -178,6 +245,10 @@ mod tests {
         Line::parse_from(std::iter::once("run").chain(arguments.iter().copied())).script
     }
 
+    fn begun(arguments: &[&str]) -> Play {
+        Play::new(&script(arguments), &["left", "right"].map(str::to_owned)).unwrap()
+    }
+
     #[test]
     fn steps_are_in_the_order_of_the_command_line() {
         let script = script(&["--expect", "a", "--send", "-b", "--send=c", "--expect", "d"]);
@@ -195,9 +266,7 @@ mod tests {
 
     #[test]
     fn a_line_is_typed_only_when_its_prompt_was_seen() {
-        let mut play = Play::new(&script(&[
-            "--expect", "/ #", "--send", "ls", "--expect", "/ #",
-        ]));
+        let mut play = begun(&["--expect", "/ #", "--send", "ls", "--expect", "/ #"]);
         assert_eq!(play.to_type(), None);
         play.printed(HERE, b"booting\n/ ");
         assert_eq!(play.to_type(), None);
@@ -213,7 +282,7 @@ mod tests {
 
     #[test]
     fn one_prompt_does_not_satisfy_two_expectations() {
-        let mut play = Play::new(&script(&["--expect", "=> ", "--expect", "=> "]));
+        let mut play = begun(&["--expect", "=> ", "--expect", "=> "]);
         play.printed(HERE, b"=> ");
         assert_eq!(play.to_type(), None);
         assert!(!play.is_done());
@@ -221,11 +290,11 @@ mod tests {
 
     #[test]
     fn two_texts_that_came_at_once_are_both_seen_in_order() {
-        let mut play = Play::new(&script(&["--expect", "one", "--expect", "two"]));
+        let mut play = begun(&["--expect", "one", "--expect", "two"]);
         play.printed(HERE, b"one two");
         play.to_type();
         assert!(play.is_done());
-        let mut play = Play::new(&script(&["--expect", "two", "--expect", "one"]));
+        let mut play = begun(&["--expect", "two", "--expect", "one"]);
         play.printed(HERE, b"one two");
         play.to_type();
         assert_eq!(play.missing(), Some("one"));
@@ -233,17 +302,58 @@ mod tests {
 
     #[test]
     fn a_line_is_typed_at_the_console_that_asked_for_it() {
-        let mut play = Play::new(&script(&["--expect", "=> ", "--send", "help"]));
+        let mut play = begun(&["--expect", "=> ", "--send", "help"]);
         play.printed(HERE, b"=");
         play.printed(Channel::Console(1), b"=> ");
         play.printed(HERE, b"> ");
         assert_eq!(play.to_type(), Some((HERE, "help".to_owned())));
-        let mut play = Play::new(&script(&["--expect", "=> ", "--send", "help"]));
+        let mut play = begun(&["--expect", "=> ", "--send", "help"]);
         play.printed(HERE, b"=");
         play.printed(Channel::Console(1), b"=> ");
         assert_eq!(
             play.to_type(),
             Some((Channel::Console(1), "help".to_owned()))
         );
+    }
+
+    #[test]
+    fn what_the_hypervisor_says_is_not_a_console() {
+        let mut play = begun(&["--expect", "hello"]);
+        play.printed(Channel::Monitor, b"system hello");
+        play.printed(Channel::Report, b"vm hello stopped");
+        assert_eq!(play.to_type(), None);
+        assert_eq!(play.missing(), Some("hello"));
+        play.printed(Channel::Console(1), b"hello");
+        play.to_type();
+        assert!(play.is_done());
+    }
+
+    #[test]
+    fn a_named_channel_is_the_only_one_that_is_looked_at() {
+        let mut play = begun(&[
+            "--expect",
+            "@right:hi",
+            "--expect",
+            "@monitor:hi",
+            "--send",
+            "@left:x",
+        ]);
+        play.printed(HERE, b"hi");
+        assert_eq!(play.to_type(), None);
+        play.printed(Channel::Console(1), b"hi");
+        assert_eq!(play.to_type(), None);
+        play.printed(Channel::Monitor, b"hi");
+        assert_eq!(play.to_type(), Some((HERE, "x".to_owned())));
+    }
+
+    #[test]
+    fn an_unknown_channel_is_told_with_those_that_there_are() {
+        let vms = ["left".to_owned()];
+        for bad in [["--expect", "@rigth:hi"], ["--send", "@monitor:hi"]] {
+            let fault = Play::new(&script(&bad), &vms).unwrap_err();
+            assert!(fault.mend.unwrap().contains("@left:"), "{}", fault.what);
+        }
+        // An address is no channel.
+        assert!(Play::new(&script(&["--expect", "pc @ 0x10: b"]), &vms).is_ok());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 11] = [
+const PROGRAMS: [(&str, &str, &str); 12] = [
     ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
     ("virt-v8.ld", "aarch64", "passthrough64-virt"),
     ("vexpress-a9.ld", "arm", "cpu-a9"),

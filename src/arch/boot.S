@@ -42,7 +42,10 @@ primary:
     add     x2, x2, :lo12:__image_end
 3:  cmp     x1, x2
     b.hs    4f
-    stp     xzr, xzr, [x1], #16
+    stp     xzr, xzr, [x1, #16]
+    stp     xzr, xzr, [x1, #32]
+    stp     xzr, xzr, [x1, #48]
+    stp     xzr, xzr, [x1], #64
     b       3b
 
     // Core 0's area and stack; then Rust, which builds the tables with the MMU still off.

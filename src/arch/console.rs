@@ -129,6 +129,7 @@ pub fn drain(vm: usize, port: &mut dyn SerialPort) -> bool {
         return false;
     };
     let mut link = LINK.lock();
+    OWES_FLUSH.store(true, Ordering::Relaxed);
     let mut byte = first;
     loop {
         link.encode(|encoder, mut sink| {
@@ -163,11 +164,25 @@ pub fn report(_vm: usize, report: &dyn fmt::Display) {
     let _ = writeln!(out, "{report}");
 }
 
+/// How long text may go unchecked, or a background console's text be held, in milliseconds.
+const FLUSH_AFTER_MS: u64 = 10;
+
+/// Whether the link owes a flush.
+static OWES_FLUSH: AtomicBool = AtomicBool::new(false);
+
+/// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
+#[inline]
+pub fn flush_due(hz: u64) -> Option<u64> {
+    OWES_FLUSH
+        .load(Ordering::Relaxed)
+        .then_some(hz / 1000 * FLUSH_AFTER_MS)
+}
+
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
-    let mut link = LINK.lock();
-    if link.encoder.owes_flush() {
-        link.encode(|encoder, mut sink| encoder.flush(&mut sink));
+    if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+        LINK.lock()
+            .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
 }
 
@@ -190,25 +205,32 @@ pub fn interrupt(intid: u32) {
     }
     let mut link = LINK.lock();
     let mut wake = [false; CONSOLES];
+    let mut lost = [0_usize; CONSOLES];
     for _ in 0..256 {
         let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
             break;
         };
         let focus = FOCUS.load(Ordering::Relaxed);
+        let mut put = |vm: usize, bytes: &[u8]| {
+            let taken = INPUT[vm].put(bytes);
+            wake[vm] |= taken > 0;
+            lost[vm] += bytes.len() - taken;
+        };
         link.decoder.feed(&[byte], &mut |event| match event {
-            Event::Text { bytes, .. } => wake[focus] |= INPUT[focus].put(bytes),
+            Event::Text { bytes, .. } => put(focus, bytes),
             Event::Frame {
                 channel: Channel::Console(vm),
                 bytes,
-            } => {
-                wake[usize::from(vm)] |= INPUT[usize::from(vm)].put(bytes);
-            }
+            } => put(usize::from(vm), bytes),
             _ => {}
         });
     }
     let ack = link.decoder.ack();
     link.encode(|encoder, mut sink| encoder.acknowledge(ack, &mut sink));
     drop(link);
+    for (vm, lost) in lost.iter().enumerate().filter(|(_, lost)| **lost > 0) {
+        log::warn!("console of VM {vm}: {lost} typed bytes lost, its UART does not take them");
+    }
     for (vm, wake) in wake.iter().enumerate() {
         if *wake {
             crate::system::wake_vm(vm);
@@ -224,23 +246,22 @@ impl Input {
         Self(Mutex::new(Ring::new()))
     }
 
-    /// False if nothing was put in. What does not fit is lost, as on a line without handshake.
-    fn put(&self, bytes: &[u8]) -> bool {
+    /// How many were put in. What does not fit is lost, as on a line without handshake.
+    fn put(&self, bytes: &[u8]) -> usize {
         let mut ring = self.0.lock();
-        bytes
-            .iter()
-            .fold(false, |any, byte| ring.push(*byte) || any)
+        bytes.iter().take_while(|byte| ring.push(**byte)).count()
     }
 
-    /// Gives the bytes to `take`, until it refuses one.
-    pub fn drain(&self, mut take: impl FnMut(u8) -> bool) {
+    /// Gives the bytes to `take`, until it refuses one; says whether it did.
+    pub fn drain(&self, mut take: impl FnMut(u8) -> bool) -> bool {
         let mut ring = self.0.lock();
         while let Some(byte) = ring.peek() {
             if !take(byte) {
-                break;
+                return true;
             }
             ring.pop();
         }
+        false
     }
 }
 

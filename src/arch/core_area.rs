@@ -15,7 +15,7 @@ use reliquary::vm::Vcpu;
 /// The most cores that a host may have.
 pub const CORES_MAX: usize = 8;
 
-const STACK_SIZE: usize = 32 * 1024;
+const STACK_SIZE: usize = 64 * 1024;
 const EMERGENCY_SIZE: usize = 8 * 1024;
 
 /// For the assembly files.
@@ -53,6 +53,7 @@ const _: () = assert!(offset_of!(Vcpu, x) == 0);
 const _: () = assert!(offset_of!(Vcpu, pc) == 31 * 8);
 const _: () = assert!(offset_of!(Vcpu, spsr) == 32 * 8);
 
+#[allow(clippy::large_stack_arrays)] // evaluated by the compiler, into .bss
 impl CoreArea {
     const fn new() -> Self {
         Self {

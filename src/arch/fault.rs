@@ -13,10 +13,21 @@ use core::panic::PanicInfo;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let frame: u64;
-    // SAFETY: reads X29, which the build keeps as the frame pointer.
+    let mut kept = [0u64; 12];
+    // SAFETY: stores X19 to X29 (the build keeps X29 as the frame pointer) and SP into `kept`.
     unsafe {
-        core::arch::asm!("mov {}, x29", out(reg) frame, options(nomem, nostack));
+        core::arch::asm!(
+            "stp x19, x20, [{to}]",
+            "stp x21, x22, [{to}, #16]",
+            "stp x23, x24, [{to}, #32]",
+            "stp x25, x26, [{to}, #48]",
+            "stp x27, x28, [{to}, #64]",
+            "mov {sp}, sp",
+            "stp x29, {sp}, [{to}, #80]",
+            to = in(reg) kept.as_mut_ptr(),
+            sp = out(reg) _,
+            options(nostack)
+        );
     }
     let mut out = Emergency::begin();
     let _ = writeln!(
@@ -24,7 +35,17 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         "reliquary-el2: panic on core {}: {info}",
         core_area::index()
     );
-    backtrace(&mut out, None, frame);
+    let _ = writeln!(
+        out,
+        "  last exit: ESR {:#010x}  FAR {:#018x}  ELR {:#018x}  SPSR {:#010x}  SP {:#018x}",
+        mrs!("esr_el2"),
+        mrs!("far_el2"),
+        mrs!("elr_el2"),
+        mrs!("spsr_el2"),
+        kept[11]
+    );
+    registers(&mut out, 19, &kept[..11]);
+    backtrace(&mut out, None, kept[10]);
     after(out)
 }
 
@@ -65,13 +86,7 @@ extern "C" fn own_exception_report(frame: &Frame) -> ! {
         mrs!("spsr_el2"),
         frame.sp
     );
-    for (row, four) in frame.x.chunks(4).enumerate() {
-        let _ = write!(out, " ");
-        for (column, value) in four.iter().enumerate() {
-            let _ = write!(out, " x{:<2} {value:#018x}", row * 4 + column);
-        }
-        let _ = writeln!(out);
-    }
+    registers(&mut out, 0, &frame.x);
     let fault = mrs!("far_el2") & !(mmu::PAGE as u64 - 1);
     if core_area::guard_pages().any(|page| page == fault) {
         let _ = writeln!(
@@ -97,6 +112,44 @@ fn class_in_words(esr: u64) -> &'static str {
         0x3c => "BRK instruction",
         _ => "see ESR_EL2.EC",
     }
+}
+
+/// Prints X registers from `first` on, four a line.
+fn registers(out: &mut Emergency, first: usize, values: &[u64]) {
+    for (row, four) in values.chunks(4).enumerate() {
+        let _ = write!(out, " ");
+        for (column, value) in four.iter().enumerate() {
+            let _ = write!(out, " x{:<2} {value:#018x}", first + row * 4 + column);
+        }
+        let _ = writeln!(out);
+    }
+}
+
+/// Fails as a guest's HVC asks, for tests of the reports: its number says how.
+#[cfg(feature = "fault-injection")]
+pub fn injected(esr: u64) {
+    if !matches!(esr >> 26 & 0x3f, 0x12 | 0x16) {
+        return;
+    }
+    match esr & 0xffff {
+        0xe100 => panic!("injected"),
+        // SAFETY: none: address 8 is not mapped, and the data abort is what is asked for.
+        0xe101 => unsafe { (8 as *mut u64).write_volatile(1) },
+        0xe102 => {
+            overflow(0);
+        }
+        0xe103 => drop(alloc::vec![0u8; 64]),
+        _ => {}
+    }
+}
+
+/// Recurses until the stack's guard page ends it.
+#[cfg(feature = "fault-injection")]
+#[inline(never)]
+#[allow(unconditional_recursion)]
+fn overflow(depth: u64) -> u64 {
+    let here = core::hint::black_box([depth; 64]);
+    overflow(depth + 1) + here[depth as usize % 64]
 }
 
 /// Walks the frame records from `frame` on (AAPCS64, 6.2.3), at most 32 of them.

@@ -46,6 +46,11 @@ pub struct Guest {
     pub timer_forwarded: bool,
     /// The deadline for which the hypervisor's timer is armed.
     pub armed: Option<Instant>,
+    /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
+    /// no interrupt tells of that.
+    pub typed_ahead: bool,
+    /// When this core flushes the link, on the host's counter, if it owes that.
+    pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
     pub account: Account,
 }
@@ -156,6 +161,8 @@ impl Guest {
             hcr: controls.hcr,
             timer_forwarded: false,
             armed: None,
+            typed_ahead: false,
+            flush_at: None,
             account: Account::default(),
         }
     }
@@ -187,7 +194,7 @@ impl Guest {
         // SAFETY: drops this VMID's stale translations, if it ever had any.
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
-        self.vm.enter(CPU, &mut self.hardware);
+        self.vm.enter(CPU, area_vcpu, &mut self.hardware);
         self.account = Account {
             started: counter::now(),
             ..Account::default()
@@ -219,6 +226,9 @@ impl Guest {
     /// Interrupt inputs, timer and console, as the board has them now.
     #[inline]
     fn before_entry(&mut self) {
+        if self.typed_ahead {
+            self.receive();
+        }
         if self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
             self.timer_forwarded = false;
             gic::deactivate(counter::VIRTUAL_TIMER);
@@ -235,21 +245,30 @@ impl Guest {
             self.hcr = wanted;
             msr!("hcr_el2", wanted);
         }
-        let deadline = self.vm.deadline();
-        if deadline != self.armed {
-            self.armed = deadline;
-            match deadline {
-                None => counter::disarm(),
-                Some(at) => {
-                    let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
-                    counter::arm(ticks.saturating_add(mrs!("cntvoff_el2")));
-                }
-            }
-        }
         if let Some(port) = self.vm.board().console() {
             if console::drain(self.number, port) {
                 self.account.speaks();
             }
+        }
+        let deadline = self.vm.deadline();
+        let flush = console::flush_due(self.hardware.hz());
+        if deadline != self.armed || flush.is_some() != self.flush_at.is_some() {
+            self.arm(deadline, flush);
+        }
+    }
+
+    /// Sets the hypervisor's timer for the board's deadline, or for the link's if that is first.
+    fn arm(&mut self, deadline: Option<Instant>, flush: Option<u64>) {
+        let now = counter::now();
+        self.armed = deadline;
+        self.flush_at = flush.map(|ticks| self.flush_at.unwrap_or(now + ticks));
+        let board = deadline.map(|at| {
+            let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
+            ticks.saturating_add(mrs!("cntvoff_el2"))
+        });
+        match board.into_iter().chain(self.flush_at).min() {
+            None => counter::disarm(),
+            Some(at) => counter::arm(at),
         }
     }
 
@@ -257,6 +276,7 @@ impl Guest {
     fn take_interrupts(&mut self) -> Next {
         self.account.interrupts += 1;
         self.resample_forwarded();
+        let mut fired = false;
         loop {
             let id = gic::acknowledge();
             if id >= gic::SPURIOUS {
@@ -270,8 +290,12 @@ impl Guest {
                     continue; // stays active until the guest has dealt with it
                 }
                 counter::HYPERVISOR_TIMER => {
+                    fired = true;
                     counter::disarm();
-                    self.armed = None;
+                    if self.flush_at.is_some_and(|at| counter::now() >= at) {
+                        self.flush_at = None;
+                        console::flush_some();
+                    }
                 }
                 gic::WAKE => {}
                 other => {
@@ -287,6 +311,9 @@ impl Guest {
         }
         let next = self.vm.catch_up(CPU, &mut self.hardware);
         self.receive();
+        if fired {
+            self.arm(self.vm.deadline(), console::flush_due(self.hardware.hz()));
+        }
         self.before_entry();
         next
     }
@@ -300,7 +327,7 @@ impl Guest {
         };
         let board = self.vm.board();
         let mut heard = false;
-        console::INPUT[self.number].drain(|byte| {
+        self.typed_ahead = console::INPUT[self.number].drain(|byte| {
             heard = true;
             board.console_receive(&world, byte)
         });
@@ -356,20 +383,30 @@ impl Guest {
         Ok(())
     }
 
-    /// RAM cleared, stores erased, images copied in from the verified bundle.
-    pub fn load_images(&self) -> Result<(), Unbacked> {
-        self.hardware.memory.clear();
+    /// As the power comes on: RAM cleared, stores erased, images copied in from the verified
+    /// bundle.
+    pub fn power_on(&self) -> Result<(), Unbacked> {
+        let memory = &self.hardware.memory;
+        memory.erase_stores();
         for image in &self.images {
-            match image.to {
-                Place::Memory(at) => self.hardware.memory.load(at, image.bytes)?,
-                Place::Store(store, offset) => {
-                    self.hardware
-                        .memory
-                        .store_write(store, offset, image.bytes)?;
-                }
+            if let Place::Store(store, offset) = image.to {
+                memory.store_write(store, offset, image.bytes)?;
             }
         }
-        self.hardware.memory.publish();
+        self.load_memory()
+    }
+
+    /// RAM cleared, and its images copied in. Stores stay: a flash keeps through a reset what
+    /// the guest wrote to it.
+    fn load_memory(&self) -> Result<(), Unbacked> {
+        let memory = &self.hardware.memory;
+        memory.clear();
+        for image in &self.images {
+            if let Place::Memory(at) = image.to {
+                memory.load(at, image.bytes)?;
+            }
+        }
+        memory.publish();
         Ok(())
     }
 
@@ -432,7 +469,7 @@ impl Guest {
     }
 
     fn restart(&mut self, vcpu: &mut Vcpu) {
-        if self.load_images().is_err() {
+        if self.load_memory().is_err() {
             self.end("its images do not fit its memory");
         }
         msr!("cntvoff_el2", counter::now());
@@ -629,6 +666,8 @@ fn guest_of(area: &mut CoreArea) -> (&mut Box<Guest>, &mut Vcpu) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let (guest, vcpu) = guest_of(area);
+    #[cfg(feature = "fault-injection")]
+    super::fault::injected(esr);
     guest.account.traps += 1;
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);

@@ -228,6 +228,12 @@ impl Plan {
         pass_through::bind(self, host)
     }
 
+    /// The node of a device of the host's that this board and `other` are both given; both are
+    /// bound. One host device serves one VM.
+    pub fn host_device_of_both(&self, other: &Plan) -> Option<&str> {
+        pass_through::shared(self, other)
+    }
+
     /// Whether `at` to `at + bytes` is one window's RAM.
     pub fn is_ram(&self, at: Ipa, bytes: u64) -> bool {
         self.windows
@@ -755,7 +761,8 @@ impl Reading {
                     "/chosen",
                     format!("{} is no device that is emulated", node.path()),
                 )
-                .property("stdout-path"),
+                .property("stdout-path")
+                .mend("name a UART that is emulated, or leave stdout-path out: no console"),
             );
         }
     }

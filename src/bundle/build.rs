@@ -32,6 +32,11 @@ impl Builder {
         }
     }
 
+    /// Names the host's PL011, for messages when the host's own device tree cannot be read.
+    pub fn early_console(&mut self, at: Option<u64>) {
+        self.manifest.early_console = at;
+    }
+
     /// Adds a file, which messages will call `name`.
     pub fn item(&mut self, name: &str, bytes: Vec<u8>) -> Result<ItemId, BundleError> {
         let number = self.manifest.items.len();

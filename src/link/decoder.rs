@@ -28,7 +28,12 @@ pub enum Event<'a> {
     Start,
     /// The first frame that was seen is not the sender's first: the reader came later, or the
     /// beginning was lost.
-    Joined,
+    Joined {
+        /// How many raw bytes the sender had sent by then, modulo 2^32.
+        bytes: u32,
+        /// How many frames, modulo 2^16.
+        frames: u16,
+    },
     /// Something was lost or damaged on the way.
     Damage(Damage),
 }
@@ -269,7 +274,10 @@ impl Decoder {
         } else if self.synchronized {
             self.compare(header, tell);
         } else {
-            tell(Event::Joined);
+            tell(Event::Joined {
+                bytes: header.total,
+                frames: header.sequence,
+            });
         }
         self.synchronized = true;
         self.due = header.sequence.wrapping_add(1);

@@ -50,7 +50,7 @@ impl Told {
             }
             Event::Ack(ack) => self.acks.push(ack),
             Event::Start => self.starts += 1,
-            Event::Joined => self.joins += 1,
+            Event::Joined { .. } => self.joins += 1,
             Event::Damage(damage) => self.damages.push(damage),
         }
     }

@@ -297,12 +297,12 @@ fn a_map_that_does_not_compile_is_told_with_its_line() {
     assert_fault_line(&faults, "board.dts", 4);
 }
 
-/// There is a fault at this line, whatever its words.
+/// There is a fault at this line with some mend, whatever its words.
 fn assert_fault_line(faults: &[Fault], file: &str, line: usize) {
     let at = |fault: &Fault| {
         fault.at.as_ref().is_some_and(|(own, at)| {
             own.file_name() == Path::new(file).file_name() && *at == Some(line)
-        })
+        }) && fault.mend.is_some()
     };
     assert!(
         faults.iter().any(at),
@@ -343,7 +343,7 @@ fn a_window_over_ram_is_told_with_the_line_of_the_node() {
 fn an_unknown_device_is_told_with_the_line_of_the_node() {
     let strange = board("\"arm,pl011\", \"arm,primecell\"", "\"acme,toaster\"");
     let faults = faults_of(&strange, SYSTEM);
-    assert_fault_line(&faults, "board.dts", 21);
+    assert_fault(&faults, "board.dts", 21, "acme,toaster");
 }
 
 #[test]
@@ -353,6 +353,49 @@ fn an_interrupt_out_of_range_is_told_with_the_line_of_the_node() {
         SYSTEM,
     );
     assert_fault_line(&faults, "board.dts", 21);
+}
+
+/// The board with a node behind which a device of the host is passed through.
+fn passed(host: &str, bytes: &str) -> String {
+    let node = format!(
+        "    clock@1c170000 {{
+        reg = <0x1c170000 {bytes}>;
+        reliquary,pass-through = \"{host}\";
+    }};
+    serial@9000000"
+    );
+    board("    serial@9000000", &node)
+}
+
+#[test]
+fn a_device_that_cannot_be_passed_through_is_told_with_the_line_of_the_node() {
+    for (host, bytes, words) in [
+        ("/pl031@9010000", "0x800", "a part of a page"),
+        ("/virtio_mmio@a000200", "0x200", "a part of a page"),
+        ("/fw-cfg@9020000", "0x1000", "only 0x18"),
+        ("/pl011@9000000", "0x1000", "the hypervisor's own console"),
+        ("/intc@8000000", "0x1000", "own interrupt controller"),
+        ("/toaster", "0x1000", "no node /toaster"),
+    ] {
+        assert_fault(
+            &faults_of(&passed(host, bytes), SYSTEM),
+            "board.dts",
+            21,
+            words,
+        );
+    }
+    Bench::new(&passed("/pl031@9010000", "0x1000"), SYSTEM)
+        .check()
+        .unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
+fn a_host_device_passed_to_two_vms_is_told() {
+    let two = format!(
+        "{SYSTEM}\n[vm.two]\nboard = \"board.dts\"\ncores = [1]\nmemory = \"64M\"\nkernel = \"zimage\"\n"
+    );
+    let faults = faults_of(&passed("/pl031@9010000", "0x1000"), &two);
+    assert_fault(&faults, "system.toml", 10, "is vm.one's already");
 }
 
 #[test]
@@ -387,4 +430,79 @@ fn a_timer_of_another_rate_than_the_hosts_is_told() {
     Bench::new(&any, SYSTEM)
         .check()
         .unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
+fn a_key_that_is_missing_is_told_at_its_vm() {
+    assert_fault(
+        &faults_of(BOARD, &system("board = \"board.dts\"\n", "")),
+        "system.toml",
+        3,
+        "has no board",
+    );
+    assert_fault(
+        &faults_of(BOARD, &system("kernel = \"zimage\"\n", "")),
+        "system.toml",
+        3,
+        "has no image",
+    );
+    assert_fault(
+        &faults_of(BOARD, "host = \"qemu-virt\"\n"),
+        "system.toml",
+        1,
+        "no VM",
+    );
+}
+
+#[test]
+fn a_key_of_the_wrong_type_is_told() {
+    for (from, to, line) in [
+        ("\"board.dts\"", "7", 4),
+        ("[0]", "\"0\"", 5),
+        ("\"128M\"", "\"much\"", 6),
+        ("\"zimage\"", "[]", 7),
+    ] {
+        assert_fault(
+            &faults_of(BOARD, &system(from, to)),
+            "system.toml",
+            line,
+            "must be",
+        );
+    }
+}
+
+#[test]
+fn a_flash_image_for_a_board_without_flash_is_told() {
+    let faults = faults_of(BOARD, &system("kernel =", "flash ="));
+    assert_fault(&faults, "system.toml", 7, "no flash");
+}
+
+#[test]
+fn a_pass_through_that_the_host_lacks_is_told_with_the_line_of_the_node() {
+    let gone = board(
+        "    serial@9000000",
+        "    rtc@9010000 {
+        compatible = \"arm,pl031\", \"arm,primecell\";
+        reg = <0x09010000 0x1000>;
+        reliquary,pass-through = \"/toaster@0\";
+    };
+    serial@9000000",
+    );
+    assert_fault(&faults_of(&gone, SYSTEM), "board.dts", 21, "/toaster@0");
+}
+
+#[test]
+fn a_console_that_is_no_emulated_device_is_told() {
+    let faults = faults_of(&board("/serial@9000000", "/memory@80000000"), SYSTEM);
+    assert_fault(&faults, "board.dts", 8, "stdout-path");
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let faults = faults_of(
+        BOARD,
+        &system("qemu-virt", "qemu-vrit").replace("board.dts", "toaster"),
+    );
+    assert_fault(&faults, "system.toml", 1, "host");
+    assert_fault(&faults, "system.toml", 4, "board");
 }

@@ -91,6 +91,23 @@ impl Host {
         })
     }
 
+    /// Its PL011: the one that `/chosen` names, or else the first.
+    pub fn console(&self) -> Option<u64> {
+        let nodes = self.tree.walk();
+        let chosen = self.tree.node("/chosen");
+        let named = chosen
+            .and_then(|chosen| chosen.text("stdout-path"))
+            .and_then(|path| path.split(':').next());
+        let mut uarts = nodes
+            .iter()
+            .filter(|(_, node, _)| node.is_compatible("arm,pl011"));
+        let (_, _, regions) = uarts
+            .clone()
+            .find(|(path, _, _)| Some(path.as_str()) == named)
+            .or_else(|| uarts.next())?;
+        regions.first().map(|region| region.base)
+    }
+
     /// QEMU's arguments, if it can play this host.
     pub fn qemu(&self) -> std::result::Result<&'static [&'static str], Fault> {
         let found = QEMU.iter().find(|(name, _)| *name == self.name);
@@ -126,4 +143,17 @@ pub fn names() -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_host_has_a_console_for_messages_before_its_tree_is_read() {
+        for name in names() {
+            let host = Host::find(&name).unwrap_or_else(|faults| panic!("{faults}"));
+            assert_eq!(host.console(), Some(0x0900_0000), "{name}");
+        }
+    }
 }

@@ -79,6 +79,7 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
     }
     if let Some(host) = &host {
         faults.extend(limits::check_host(system, host, &vms));
+        faults.extend(limits::check_pass_through(system, host, &vms));
     }
     faults.extend(limits::check_cores(system));
     match host {
@@ -310,6 +311,7 @@ impl Prepared {
             Fault::new(format!("cannot pack the bundle: {error}"))
         };
         let mut bundle = Builder::new(&self.name, &self.host.name);
+        bundle.early_console(self.host.console());
         for vm in self.vms {
             let map = bundle
                 .item(&format!("{}: map", vm.name), vm.board.map.write())

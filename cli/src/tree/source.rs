@@ -8,7 +8,11 @@ use std::process::{Command, Stdio};
 /// The blob of a `.dtb`, or of a `.dts` by the device tree compiler.
 pub fn blob_of_file(file: &Path) -> Result<Vec<u8>> {
     let bytes = std::fs::read(file).doing(|| "cannot read it".to_owned());
-    let bytes = bytes.map_err(|fault| fault.in_file(file))?;
+    let bytes = bytes.map_err(|fault| {
+        fault
+            .in_file(file)
+            .mend("write the path of a device tree, .dts or .dtb")
+    })?;
     if bytes.starts_with(&MAGIC.to_be_bytes()) {
         return Ok(bytes);
     }
@@ -66,7 +70,10 @@ pub(crate) fn compile(source: &[u8], file: &Path) -> Result<Vec<u8>> {
     if faults.is_empty() {
         faults.push(Fault::new(format!("does not compile: {}", said.trim())).in_file(file));
     }
-    Err(crate::fault::Faults(faults))
+    let mend = "mend the source there, or on the line before: `;` behind every property and node \
+                (docs/reference/board.md)";
+    let faults = faults.into_iter().map(|fault| fault.mend(mend));
+    Err(crate::fault::Faults(faults.collect()))
 }
 
 /// The line of a `.dts` at which the node of this path begins; the compiler is asked where.

@@ -19,8 +19,17 @@ pub struct Board {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List the boards in platforms/.
+    #[command(after_help = "\
+Example:
+  cargo reliquary board list")]
     List,
     /// Make a resource map of a board's own device tree, and say what becomes of each node.
+    #[command(after_help = "\
+Examples:
+  cargo reliquary board import vexpress-v2p-ca9.dtb -o platforms/my-board.dts
+  cargo reliquary board import old.dtb -o - | less
+
+With -o - the report of the nodes goes to standard error. docs/guide.md goes on from here.")]
     Import {
         /// The board's device tree blob.
         dtb: PathBuf,
@@ -29,6 +38,12 @@ enum Verb {
         output: PathBuf,
     },
     /// Say what is wrong with a resource map.
+    #[command(after_help = "\
+Examples:
+  cargo reliquary board check platforms/vexpress-a9.dts
+  cargo reliquary board check platforms/my-board.dts && echo sound
+
+The last line is the summary; the exit status says whether the map is sound.")]
     Check {
         /// The resource map (.dts).
         map: PathBuf,

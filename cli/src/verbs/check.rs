@@ -5,21 +5,23 @@ use crate::system::{System, prepare};
 use crate::workspace;
 use clap::Args;
 use reliquary::bundle;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Say everything that is wrong with a system file or a built file.
+/// Say everything that is wrong with a system file, a board's map or a built file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   cargo reliquary check systems/vexpress-a15-linux.toml
   cargo reliquary check systems/*.toml
+  cargo reliquary check platforms/my-board.dts     a board's map, as `board check` does
   cargo reliquary check a15.img                    a file that `build` made: every byte of it
 
 The last line is the summary; the exit status says whether all is sound.")]
 pub struct Check {
-    /// System files (.toml) or built files.
-    #[arg(required = true)]
+    /// System files (.toml), maps (.dts) or built files.
+    #[arg(required = true, value_name = "SYSTEM|FILE")]
     files: Vec<PathBuf>,
     /// Check systems against this host, not their own.
     #[arg(long, value_name = "NAME")]
@@ -31,10 +33,10 @@ impl Check {
     pub fn run(&self) -> Result<()> {
         let mut wrong = 0;
         for file in &self.files {
-            let checked = if is_system(file) {
-                self.system(file)
-            } else {
-                built(file)
+            let checked = match file.extension().and_then(OsStr::to_str) {
+                Some("toml") => self.system(file),
+                Some("dts" | "dtb") => crate::board::check::check(file),
+                _ => built(file),
             };
             match checked {
                 Ok(()) => {}
@@ -92,20 +94,18 @@ impl Check {
     }
 }
 
-/// What is not a built file is taken for a system file, so that its errors have lines.
-fn is_system(file: &Path) -> bool {
-    file.extension()
-        .is_some_and(|extension| extension == "toml")
-}
-
 /// Every byte of a built file.
 fn built(file: &Path) -> Result<()> {
     let shown = workspace::shown(file);
     let bytes = fs::read(file)
         .doing(|| "cannot read it".to_owned())
-        .map_err(|fault| fault.in_file(&shown))?;
+        .map_err(|fault| fault.in_file(&shown).mend(KINDS))?;
     inspect(&bytes).map_err(|faults| {
-        let mend = "build it again: cargo reliquary build SYSTEM -o FILE";
+        let mend = if bytes.get(0x38..0x3c) == Some(b"ARM\x64") {
+            "build it again: cargo reliquary build SYSTEM -o FILE"
+        } else {
+            KINDS
+        };
         Faults(
             faults
                 .0
@@ -118,8 +118,20 @@ fn built(file: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What can be checked.
+const KINDS: &str = "a system file ends with .toml, a board's map with .dts; any other file is taken for one that `cargo reliquary build` made";
+
+/// The bundle's own words, without the mend: the fault has its own.
+fn in_words(error: &bundle::BundleError) -> Fault {
+    let said = error.to_string();
+    let what = said
+        .split_once("; rebuild")
+        .map_or(&*said, |(what, _)| what);
+    Fault::new(what)
+}
+
 fn inspect(bytes: &[u8]) -> Result<()> {
-    let inspection = bundle::inspect(bytes).map_err(|error| Fault::new(error.to_string()))?;
+    let inspection = bundle::inspect(bytes).map_err(|error| in_words(&error))?;
     let manifest = inspection.bundle.manifest();
     anstream::println!("system {} for host {}", manifest.system, manifest.host);
     anstream::println!("  hypervisor: {} KiB", inspection.hypervisor.len() / 1024);
@@ -129,13 +141,7 @@ fn inspect(bytes: &[u8]) -> Result<()> {
     if inspection.damage.is_empty() {
         return Ok(());
     }
-    Err(Faults(
-        inspection
-            .damage
-            .iter()
-            .map(|damage| Fault::new(damage.to_string()))
-            .collect(),
-    ))
+    Err(Faults(inspection.damage.iter().map(in_words).collect()))
 }
 
 #[cfg(test)]

@@ -21,8 +21,16 @@ pub struct Images {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List what is known, and what of it is here.
+    #[command(after_help = "\
+Example:
+  cargo reliquary images list")]
     List,
     /// Fetch what is not here yet, from Debian's packages.
+    #[command(after_help = "\
+Examples:
+  cargo reliquary images fetch                     all of them
+  cargo reliquary images fetch u-boot-qemu-arm     this one
+  cargo reliquary images fetch --again             newer ones, if Debian has any")]
     Fetch {
         /// Which ones; without names, all.
         names: Vec<String>,

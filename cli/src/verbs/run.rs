@@ -1,7 +1,7 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
 use crate::machine::{End, Machine, Outcome};
-use crate::script::Script;
+use crate::script::{Play, Script};
 use crate::system::System;
 use crate::verbs::build::{self, Built};
 use clap::Args;
@@ -16,10 +16,12 @@ Examples:
   cargo reliquary run systems/vexpress-a9-linux.toml --host qemu-virt-gicv2
   cargo reliquary run systems/vexpress-a15-linux.toml --timeout 120 \\
       --expect '/ #' --send 'uname -m' --expect armv7l
+  cargo reliquary run systems/two-hellos.toml --expect '@right:q ends' --send q --expect passed
   cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
---send the exit status is 0 only when every text was seen.")]
+--send the exit status is 0 only when every text was seen. Texts are looked for on the VMs'
+consoles, not among the hypervisor's own messages, unless @NAME: before the text says where.")]
 pub struct Run {
     /// The system file.
     system: PathBuf,
@@ -60,6 +62,9 @@ impl Run {
     /// Does it.
     pub fn run(&self) -> Result<()> {
         let system = System::read(&self.system)?;
+        // A script that cannot be played is told before anything is built for it.
+        let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
+        Play::new(&self.script, &names)?;
         let built = build::build(&system, self.host.as_deref())?;
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
@@ -82,7 +87,7 @@ impl Run {
             interactive: !scripted,
         };
         let outcome = machine.run()?;
-        if let Some(fault) = outcome.fault() {
+        if let Some(fault) = outcome.fault_as_shown() {
             return Err(fault.into());
         }
         if outcome.end == End::Off && !outcome.qemu_said.trim().is_empty() {

@@ -91,11 +91,16 @@ impl Test {
                 "reliquary-cli",
                 "--test",
                 "boots",
+                "--test",
+                "damage",
                 "--no-fail-fast",
                 "--",
                 &threads,
             ];
             tally.step("whole systems under QEMU", cargo(&boots));
+            let mut faults = cargo(&["test", "--package", "reliquary-cli", "--test", "el2_faults"]);
+            faults.env(hypervisor::FAULT_INJECTION, "1");
+            tally.step("failures of the hypervisor itself", faults);
         }
         anstream::println!("{} passed, {} failed", tally.passed, tally.failed);
         if tally.failed == 0 {
