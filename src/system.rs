@@ -95,9 +95,15 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
     let mut guests: Vec<Option<Box<Guest>>> = (0..CORES_MAX).map(|_| None).collect();
+    let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
     for (number, spec) in vms.iter().enumerate() {
         let core = core_of(spec);
-        match build_guest(number, spec, &bundle, tree.blob(), &mut ram) {
+        let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
+            let guest = build_guest(number, spec, &bundle, &plan, &mut ram);
+            plans.push(plan);
+            guest
+        });
+        match guest {
             Ok(_) if core >= machine.mpidr.len() => {
                 log::error!("vm.{}: the host has no core {core}", spec.name);
             }
@@ -313,17 +319,35 @@ fn taken(tree: &Tree<'_>, _arena: u64) -> Vec<Range<u64>> {
     taken
 }
 
+/// A VM's board on this host, which gives it no device that one of `others` has.
+fn plan_guest(
+    spec: &VmSpec,
+    bundle: &Bundle<'static>,
+    host: &[u8],
+    others: &[Plan],
+) -> Result<Plan, String> {
+    let map = bundle.item_bytes(spec.map).map_err(|why| why.to_string())?;
+    let mut plan = Plan::read(map).map_err(|why| all_errors(&why))?;
+    plan.bind_host(host).map_err(|why| all_errors(&why))?;
+    let taken = others
+        .iter()
+        .find_map(|other| plan.host_device_of_both(other));
+    match taken {
+        Some(node) => Err(format!(
+            "the host's device behind {node} is another VM's already"
+        )),
+        None => Ok(plan),
+    }
+}
+
 fn build_guest(
     number: usize,
     spec: &VmSpec,
     bundle: &Bundle<'static>,
-    host: &[u8],
+    plan: &Plan,
     ram: &mut HostRam,
 ) -> Result<Box<Guest>, String> {
     let damaged = |why: BundleError| why.to_string();
-    let map = bundle.item_bytes(spec.map).map_err(damaged)?;
-    let mut plan = Plan::read(map).map_err(|why| all_errors(&why))?;
-    plan.bind_host(host).map_err(|why| all_errors(&why))?;
     let a32 = matches!(spec.entry, Entry::A32 { .. });
     if a32 && !arch::has_aarch32() {
         return Err("its board is a 32-bit one, and this host has no AArch32 at EL1".to_string());
@@ -334,12 +358,12 @@ fn build_guest(
         .iter()
         .map(|load| {
             let bytes = bundle.item_bytes(load.item).map_err(damaged)?;
-            let to = place_of(&plan, Ipa(load.at))
+            let to = place_of(plan, Ipa(load.at))
                 .ok_or_else(|| format!("nothing of its board holds an image at {:#x}", load.at))?;
             Ok(Image { to, bytes })
         })
         .collect::<Result<Vec<_>, String>>()?;
-    let memory = GuestMemory::new(&plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
+    let memory = GuestMemory::new(plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {
         if let WindowKind::PassThrough {
@@ -361,7 +385,7 @@ fn build_guest(
             Some((intid, false))
         })
         .collect();
-    let vm = Vm::new(&spec.name, &plan, counter::hz()).map_err(|why| why.to_string())?;
+    let vm = Vm::new(&spec.name, plan, counter::hz()).map_err(|why| why.to_string())?;
     // VMID 0 is no VM's.
     let vttbr = stage2.root().0 | (number as u64 + 1) << 48;
     let mut guest = Box::new(Guest::new(
@@ -379,7 +403,7 @@ fn build_guest(
         .map_windows()
         .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;
     guest
-        .load_images()
+        .power_on()
         .map_err(|_| "an image runs past its board's memory".to_string())?;
     Ok(guest)
 }

@@ -35,8 +35,9 @@ pub fn image_base() -> u64 {
 /// What the Image header claims from `image_base` on, in bytes: image, bundle and arena. The
 /// host tool has put it there.
 pub fn claimed_size() -> u64 {
-    // SAFETY: the header's image_size field, 16 bytes into the image.
-    unsafe { (&raw const _start).add(16).cast::<u64>().read() }
+    let image_size = (image_base() + 16) as *const u64;
+    // SAFETY: the header's image_size field, 16 bytes into the image, which is page-aligned.
+    unsafe { image_size.read() }
 }
 
 /// Where a secondary core enters, for PSCI CPU_ON.

@@ -252,15 +252,16 @@ impl Input {
         bytes.iter().take_while(|byte| ring.push(**byte)).count()
     }
 
-    /// Gives the bytes to `take`, until it refuses one.
-    pub fn drain(&self, mut take: impl FnMut(u8) -> bool) {
+    /// Gives the bytes to `take`, until it refuses one; says whether it did.
+    pub fn drain(&self, mut take: impl FnMut(u8) -> bool) -> bool {
         let mut ring = self.0.lock();
         while let Some(byte) = ring.peek() {
             if !take(byte) {
-                break;
+                return true;
             }
             ring.pop();
         }
+        false
     }
 }
 

@@ -53,6 +53,7 @@ const _: () = assert!(offset_of!(Vcpu, x) == 0);
 const _: () = assert!(offset_of!(Vcpu, pc) == 31 * 8);
 const _: () = assert!(offset_of!(Vcpu, spsr) == 32 * 8);
 
+#[allow(clippy::large_stack_arrays)] // evaluated by the compiler, into .bss
 impl CoreArea {
     const fn new() -> Self {
         Self {

@@ -46,6 +46,9 @@ pub struct Guest {
     pub timer_forwarded: bool,
     /// The deadline for which the hypervisor's timer is armed.
     pub armed: Option<Instant>,
+    /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
+    /// no interrupt tells of that.
+    pub typed_ahead: bool,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
@@ -133,6 +136,7 @@ impl Guest {
             hcr: controls.hcr,
             timer_forwarded: false,
             armed: None,
+            typed_ahead: false,
             flush_at: None,
             account: Account::default(),
         }
@@ -165,7 +169,7 @@ impl Guest {
         // SAFETY: drops this VMID's stale translations, if it ever had any.
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
-        self.vm.enter(CPU, &mut self.hardware);
+        self.vm.enter(CPU, area_vcpu, &mut self.hardware);
         self.account.started = counter::now();
     }
 
@@ -194,6 +198,9 @@ impl Guest {
     /// Interrupt inputs, timer and console, as the board has them now.
     #[inline]
     fn before_entry(&mut self) {
+        if self.typed_ahead {
+            self.receive();
+        }
         if self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
             self.timer_forwarded = false;
             gic::deactivate(counter::VIRTUAL_TIMER);
@@ -289,7 +296,8 @@ impl Guest {
             memory: &self.hardware.memory,
         };
         let board = self.vm.board();
-        console::INPUT[self.number].drain(|byte| board.console_receive(&world, byte));
+        self.typed_ahead =
+            console::INPUT[self.number].drain(|byte| board.console_receive(&world, byte));
     }
 
     /// Maps a window of direct reads, with its aliases, or takes it away so that reads trap.
@@ -339,20 +347,30 @@ impl Guest {
         Ok(())
     }
 
-    /// RAM cleared, stores erased, images copied in from the verified bundle.
-    pub fn load_images(&self) -> Result<(), Unbacked> {
-        self.hardware.memory.clear();
+    /// As the power comes on: RAM cleared, stores erased, images copied in from the verified
+    /// bundle.
+    pub fn power_on(&self) -> Result<(), Unbacked> {
+        let memory = &self.hardware.memory;
+        memory.erase_stores();
         for image in &self.images {
-            match image.to {
-                Place::Memory(at) => self.hardware.memory.load(at, image.bytes)?,
-                Place::Store(store, offset) => {
-                    self.hardware
-                        .memory
-                        .store_write(store, offset, image.bytes)?;
-                }
+            if let Place::Store(store, offset) = image.to {
+                memory.store_write(store, offset, image.bytes)?;
             }
         }
-        self.hardware.memory.publish();
+        self.load_memory()
+    }
+
+    /// RAM cleared, and its images copied in. Stores stay: a flash keeps through a reset what
+    /// the guest wrote to it.
+    fn load_memory(&self) -> Result<(), Unbacked> {
+        let memory = &self.hardware.memory;
+        memory.clear();
+        for image in &self.images {
+            if let Place::Memory(at) = image.to {
+                memory.load(at, image.bytes)?;
+            }
+        }
+        memory.publish();
         Ok(())
     }
 
@@ -415,7 +433,7 @@ impl Guest {
     }
 
     fn restart(&mut self, vcpu: &mut Vcpu) {
-        if self.load_images().is_err() {
+        if self.load_memory().is_err() {
             self.end("its images do not fit its memory");
         }
         msr!("cntvoff_el2", counter::now());

@@ -173,15 +173,17 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// Zeroes all RAM and erases all stores, so that nothing of an earlier guest shows.
+    /// Zeroes all RAM, so that nothing of an earlier guest shows.
     pub fn clear(&self) {
         for region in &self.regions {
             zero(region.piece.host, region.piece.bytes);
         }
+    }
+
+    /// Erases all stores.
+    pub fn erase_stores(&self) {
         for piece in &self.stores {
-            // SAFETY: the piece is mapped read-write host RAM that only this VM has. Erased
-            // flash reads as ones.
-            unsafe { (piece.host as *mut u8).write_bytes(0xff, piece.bytes as usize) }
+            erase(piece.host, piece.bytes);
         }
     }
 
@@ -202,6 +204,30 @@ impl GuestMemory {
         super::barrier_dsb();
         // SAFETY: instruction caches hold nothing that is not fetched again.
         unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
+    }
+
+    /// Copies from this VM's own host memory, whichever window shows it.
+    pub fn host_read(&self, host: u64, into: &mut [u8]) -> Result<(), Unbacked> {
+        copy_out(self.own(host, into.len())?, into);
+        Ok(())
+    }
+
+    /// Writes to this VM's own host memory, RAM or not.
+    pub fn host_write(&self, host: u64, from: &[u8]) -> Result<(), Unbacked> {
+        copy_in(self.own(host, from.len())?, from);
+        Ok(())
+    }
+
+    /// `host`, if so many bytes there are of one piece of this VM.
+    fn own(&self, host: u64, bytes: usize) -> Result<u64, Unbacked> {
+        let end = host.checked_add(bytes as u64).ok_or(Unbacked)?;
+        self.regions
+            .iter()
+            .map(|region| &region.piece)
+            .chain(&self.stores)
+            .any(|piece| host >= piece.host && end <= piece.host + piece.bytes)
+            .then_some(host)
+            .ok_or(Unbacked)
     }
 
     /// Where guest RAM at `at` is on the host, for cache maintenance.
@@ -259,6 +285,25 @@ fn zero(host: u64, bytes: u64) {
         // SAFETY: inside a piece (pages are multiples of every ZVA block), as in `copy_out`.
         unsafe { core::arch::asm!("dc zva, {}", in(reg) at, options(nostack)) }
         at += block;
+    }
+}
+
+/// Sets whole pages to ones, which is how erased flash reads. A flash has some 100 MiB of them,
+/// so it is done in pairs of registers.
+fn erase(host: u64, bytes: u64) {
+    for at in (host..host + bytes).step_by(64) {
+        // SAFETY: inside a piece (pages are multiples of 64 bytes), as in `copy_out`.
+        unsafe {
+            core::arch::asm!(
+                "stp {ones}, {ones}, [{at}]",
+                "stp {ones}, {ones}, [{at}, #16]",
+                "stp {ones}, {ones}, [{at}, #32]",
+                "stp {ones}, {ones}, [{at}, #48]",
+                ones = in(reg) u64::MAX,
+                at = in(reg) at,
+                options(nostack, preserves_flags)
+            )
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{barrier_dsb, barrier_isb, counter};
 use reliquary::access::Width;
 use reliquary::memory::BoardMemory;
 use reliquary::units::{HostPa, Ipa};
-use reliquary::vm::{Core, SysReg};
+use reliquary::vm::{At, Core, SysReg};
 
 /// The core that runs a VM, and the VM's memory.
 pub struct Hardware {
@@ -67,6 +67,24 @@ guest_registers! {
     (Fpexc32, "fpexc32_el2"),
 }
 
+/// An address translation instruction's PAR_EL1; the guest's own is put back.
+macro_rules! at {
+    ($how:literal, $va:expr) => {{
+        let kept = mrs!("par_el1");
+        // SAFETY: an address translation instruction changes PAR_EL1 only, put back below.
+        unsafe { core::arch::asm!(concat!("at ", $how, ", {}"), in(reg) $va, options(nostack)) }
+        barrier_isb();
+        let par = mrs!("par_el1");
+        msr!("par_el1", kept);
+        par
+    }};
+}
+
+/// PAR_EL1.PA.
+const fn page_of(par: u64) -> u64 {
+    par & 0x000f_ffff_ffff_f000
+}
+
 impl Core for Hardware {
     fn get(&self, reg: SysReg) -> u64 {
         read(reg)
@@ -84,24 +102,42 @@ impl Core for Hardware {
         counter::hz()
     }
 
-    fn translate(&mut self, va: u64) -> Result<Ipa, u64> {
-        let par = mrs!("par_el1");
-        // SAFETY: an address translation instruction changes PAR_EL1 only, put back below.
-        unsafe { core::arch::asm!("at s12e1r, {}", in(reg) va, options(nostack)) }
-        barrier_isb();
-        let whole = mrs!("par_el1");
-        // SAFETY: as above. Stage 1 alone gives the IPA that the board knows.
-        unsafe { core::arch::asm!("at s1e1r, {}", in(reg) va, options(nostack)) }
-        barrier_isb();
-        let stage1 = mrs!("par_el1");
-        msr!("par_el1", par);
+    fn translate(&mut self, va: u64, how: At) -> Result<Ipa, u64> {
+        let (whole, stage1) = match how {
+            At::E1Read => (at!("s12e1r", va), at!("s1e1r", va)),
+            At::E1Write => (at!("s12e1w", va), at!("s1e1w", va)),
+            At::E0Read => (at!("s12e0r", va), at!("s1e0r", va)),
+            At::E0Write => (at!("s12e0w", va), at!("s1e0w", va)),
+        };
+        // Stage 1 alone gives the IPA that the board knows.
         if stage1 & 1 != 0 {
             return Err(stage1);
         }
         if whole & 1 != 0 {
             return Err(whole);
         }
-        Ok(Ipa(stage1 & 0x000f_ffff_ffff_f000 | va & 0xfff))
+        Ok(Ipa(page_of(stage1) | va & 0xfff))
+    }
+
+    fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {
+        let whole = at!("s12e1r", va);
+        let host = (whole & 1 == 0).then(|| page_of(whole) | va & 0xfff)?;
+        self.memory.host_read(host, into).ok()
+    }
+
+    fn patch(&mut self, va: u64, word: u32) -> Option<u32> {
+        let whole = at!("s12e1r", va);
+        let host = (whole & 1 == 0).then(|| page_of(whole) | va & 0xfff)?;
+        let mut own = [0; 4];
+        self.memory.host_read(host, &mut own).ok()?;
+        self.memory.host_write(host, &word.to_le_bytes()).ok()?;
+        // The guest's instruction fetch may be by another alias and not cached at all.
+        // SAFETY: cache maintenance of mapped RAM changes no data.
+        unsafe {
+            core::arch::asm!("dc civac, {}", "dsb ish", "ic iallu", "dsb ish", "isb",
+                in(reg) host, options(nostack));
+        }
+        Some(u32::from_le_bytes(own))
     }
 
     fn memory(&self) -> &dyn BoardMemory {

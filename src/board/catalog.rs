@@ -324,6 +324,7 @@ fn flash(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     if let Some(width) = m.node.u32("device-width")? {
         config.device_width = u8::try_from(width).unwrap_or(0);
     }
+    config.in_step = m.node.has("reliquary,chips-in-step");
     let flash = cfi_flash::CfiFlash::new(&config)
         .map_err(|why| m.node.wrong(format!("no flash is built like this: {why}")))?;
     Ok(Box::new(flash))

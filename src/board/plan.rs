@@ -228,6 +228,12 @@ impl Plan {
         pass_through::bind(self, host)
     }
 
+    /// The node of a device of the host's that this board and `other` are both given; both are
+    /// bound. One host device serves one VM.
+    pub fn host_device_of_both(&self, other: &Plan) -> Option<&str> {
+        pass_through::shared(self, other)
+    }
+
     /// Whether `at` to `at + bytes` is one window's RAM.
     pub fn is_ram(&self, at: Ipa, bytes: u64) -> bool {
         self.windows

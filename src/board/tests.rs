@@ -458,6 +458,13 @@ fn a_host_that_lacks_the_device_or_shares_its_page_is_an_error() {
         ("/toaster", 0x1000, "no node /toaster"),
         ("/pl031@9010000", 0x2000, "only 0x1000"),
         ("/fw-cfg@9020000", 0x1000, "only 0x18"),
+        ("/pl011@9000000", 0x1000, "hypervisor's own console"),
+        (
+            "/intc@8000000",
+            0x1000,
+            "hypervisor's own interrupt controller",
+        ),
+        ("/memory@40000000", 0x1000, "hypervisor's own memory"),
     ] {
         let blob = map(&|fdt| passed(fdt, "a", [0x10000, size], host, false));
         let mut plan = Plan::read(&blob).expect("the map is sound");
@@ -471,6 +478,23 @@ fn a_host_that_lacks_the_device_or_shares_its_page_is_an_error() {
             Some("reliquary,pass-through")
         );
     }
+}
+
+#[test]
+fn a_host_device_of_two_boards_is_found() {
+    let bound = |reg: u32, host: &str| {
+        let blob = map(&|fdt| passed(fdt, "a", [reg, 0x1000], host, false));
+        let mut plan = Plan::read(&blob).expect("the map is sound");
+        plan.bind_host(HOST).expect("the host has it");
+        plan
+    };
+    let (one, other) = (
+        bound(0x3000, "/pl031@9010000"),
+        bound(0x5000, "/pl031@9010000"),
+    );
+    assert_eq!(one.host_device_of_both(&other), Some("/a"));
+    let apart = bound(0x3000, "/pl061@9030000");
+    assert_eq!(one.host_device_of_both(&apart), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A core made of a map of registers, for tests.
 
-use super::{Core, SysReg};
+use super::banks::spsr_of;
+use super::{At, Core, SysReg};
 use crate::access::Width;
 use crate::memory::{BoardMemory, StoreId, Unbacked};
 use crate::units::{HostPa, Ipa};
@@ -42,6 +43,11 @@ pub struct FakeCore {
     pub ram: Ram,
     /// Translations fail with this PAR.
     pub unmapped: Option<u64>,
+    /// Only these accesses fail with it; all do if there are none.
+    pub unmapped_for: Vec<At>,
+    /// The mode whose banks the core uses, and its SPSR, on a host that keeps it apart as QEMU
+    /// 7.2 does.
+    pub apart: Option<(u64, u64)>,
     pub watched: Option<[u64; 2]>,
     pub stepping: bool,
     pub cleaned: Vec<(Ipa, u64)>,
@@ -56,10 +62,51 @@ impl Default for FakeCore {
             hz: 62_500_000,
             ram: Ram(RefCell::new(std::vec![0; 0x10000])),
             unmapped: None,
+            unmapped_for: Vec::new(),
+            apart: None,
             watched: None,
             stepping: false,
             cleaned: Vec::new(),
             host: Vec::new(),
+        }
+    }
+}
+
+impl FakeCore {
+    /// The guest's core changes from one mode to another, natively.
+    pub fn change_mode(&mut self, from: u64, to: u64) {
+        if let Some((_, spsr)) = self.apart
+            && from != to
+        {
+            if let Some(bank) = spsr_of(from) {
+                self.set(bank, spsr);
+            }
+            let loaded = spsr_of(to).map_or(0xdead, |bank| self.get(bank));
+            self.apart = Some((to, loaded));
+        }
+    }
+
+    /// ERET: the mode changes, and where the SPSR is kept apart it stays what it was.
+    pub fn eret(&mut self, to: u64) {
+        if let Some((mode, _)) = &mut self.apart {
+            *mode = to;
+        }
+    }
+
+    /// What the guest reads as SPSR in `mode`.
+    pub fn spsr(&self, mode: u64) -> u64 {
+        match self.apart {
+            Some((_, spsr)) => spsr,
+            None => spsr_of(mode).map_or(0xdead, |bank| self.get(bank)),
+        }
+    }
+
+    /// The guest writes SPSR in `mode`.
+    pub fn set_spsr(&mut self, mode: u64, value: u64) {
+        match (&mut self.apart, spsr_of(mode)) {
+            (Some((_, spsr)), _) => *spsr = value,
+            (None, Some(bank)) => self.set(bank, value),
+            (None, None) => {}
         }
     }
 }
@@ -81,8 +128,20 @@ impl Core for FakeCore {
     fn hz(&self) -> u64 {
         self.hz
     }
-    fn translate(&mut self, va: u64) -> Result<Ipa, u64> {
-        self.unmapped.map_or(Ok(Ipa(va)), Err)
+    fn translate(&mut self, va: u64, how: At) -> Result<Ipa, u64> {
+        let hit = self.unmapped_for.is_empty() || self.unmapped_for.contains(&how);
+        self.unmapped.filter(|_| hit).map_or(Ok(Ipa(va)), Err)
+    }
+    fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {
+        let at = self.translate(va, At::E1Read).ok()?;
+        self.ram.read(at, into).ok()
+    }
+    fn patch(&mut self, va: u64, word: u32) -> Option<u32> {
+        let at = self.translate(va, At::E1Read).ok()?;
+        let mut own = [0; 4];
+        self.ram.read(at, &mut own).ok()?;
+        self.ram.write(at, &word.to_le_bytes()).ok()?;
+        Some(u32::from_le_bytes(own))
     }
     fn memory(&self) -> &dyn BoardMemory {
         &self.ram

@@ -19,6 +19,15 @@ pub enum Exception {
         /// It was a write.
         write: bool,
     },
+    /// Stage 1 does not let the data access at this address through.
+    DataFault {
+        /// The virtual address.
+        at: u64,
+        /// It was a write.
+        write: bool,
+        /// Why, as the long-descriptor format has it.
+        status: u8,
+    },
     /// The data access at this address is misaligned.
     Misaligned {
         /// The virtual address.
@@ -83,8 +92,13 @@ fn inject_32(regs: &mut Vcpu, core: &mut impl Core, exception: Exception) {
             let back = if thumb { 2 } else { 4 };
             enter_32(regs, core, mode::UND, vector::UNDEFINED, back);
         }
-        Exception::DataAbort { at, write } | Exception::Misaligned { at, write } => {
+        Exception::DataAbort { at, write }
+        | Exception::DataFault { at, write, .. }
+        | Exception::Misaligned { at, write } => {
             let code = match exception {
+                Exception::DataFault { status: long, .. } => {
+                    status(u64::from(long), u64::from(short_status(long)))
+                }
                 Exception::Misaligned { .. } => status(0x21, 0x01),
                 _ => status(0x10, 0x08),
             };
@@ -103,6 +117,30 @@ fn inject_32(regs: &mut Vcpu, core: &mut impl Core, exception: Exception) {
             core.set(SysReg::FarEl1, regs.pc << 32 | other);
             enter_32(regs, core, mode::ABT, vector::PREFETCH_ABORT, 4);
         }
+    }
+}
+
+/// Why stage 1 refused, from PAR_EL1 after an address translation (DDI 0487, D17.2.119): the fault
+/// status in the long format. None if stage 2 refused.
+pub fn stage_1_status(par: u64) -> Option<u8> {
+    const F: u64 = 1;
+    const S: u64 = 1 << 9;
+    (par & (F | S) == F).then_some((par >> 1) as u8 & 0x3f)
+}
+
+/// A fault status of the long format in the short one (DDI 0406C, tables B3-23 and B3-24), whose
+/// levels begin with 1 and which has no level 3.
+fn short_status(long: u8) -> u8 {
+    let second = long & 3 != 1;
+    let by_level = |first: u8, other: u8| if second { other } else { first };
+    match long {
+        0x04..=0x07 => by_level(0x05, 0x07),
+        0x08..=0x0b => by_level(0x03, 0x06),
+        0x0c..=0x0f => by_level(0x0d, 0x0f),
+        0x14..=0x17 => by_level(0x0c, 0x0e),
+        0x3c..=0x3f => by_level(0x09, 0x0b),
+        0x21 => 0x01,
+        _ => 0x08,
     }
 }
 
@@ -135,6 +173,10 @@ fn inject_64(regs: &mut Vcpu, core: &mut impl Core, exception: Exception) {
         Exception::DataAbort { at, write } => {
             (abort(0x24) | 0x10 | u64::from(write) << 6, Some(at))
         }
+        Exception::DataFault { at, write, status } => (
+            abort(0x24) | u64::from(status) | u64::from(write) << 6,
+            Some(at),
+        ),
         Exception::Misaligned { at, write } => {
             (abort(0x24) | 0x21 | u64::from(write) << 6, Some(at))
         }

@@ -14,6 +14,7 @@
 //!
 //! No call allocates: what a report needs is set aside by [`Vm::new`].
 
+mod banks;
 mod cp15;
 pub mod cpu;
 mod debug;
@@ -39,10 +40,12 @@ use crate::access::Width;
 use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, Plan, World};
 use crate::emul::Reset;
 use crate::memory::BoardMemory;
+use crate::mmio::syndrome::{Syndrome, ec};
 use crate::units::{HostPa, Instant, Ipa, ns_for};
 pub use crate::vcpu::Vcpu;
 use alloc::string::String;
 use alloc::vec::Vec;
+use banks::Step;
 use cpu::Model;
 use debug::Debug;
 use el2_controls::El2Controls;
@@ -101,6 +104,19 @@ pub enum SysReg {
     Fpexc32,
 }
 
+/// An access, as the address translation instructions tell them apart (DDI 0487, C5.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// AT S12E1R: a privileged read.
+    E1Read,
+    /// AT S12E1W: a privileged write.
+    E1Write,
+    /// AT S12E0R: a read from User mode.
+    E0Read,
+    /// AT S12E0W: a write from User mode.
+    E0Write,
+}
+
 /// The physical core under the vCPU. The metal implements it; tests fake it.
 pub trait Core {
     /// Reads a register of the guest.
@@ -111,9 +127,15 @@ pub trait Core {
     fn ticks(&self) -> u64;
     /// The counter's frequency in hertz.
     fn hz(&self) -> u64;
-    /// Where the guest's stage 1 puts `va` for a privileged read (AT S12E1R, and PAR_EL1 is left
-    /// as the guest had it), or the PAR_EL1 that says why nowhere.
-    fn translate(&mut self, va: u64) -> Result<Ipa, u64>;
+    /// Where the guest's stage 1 puts `va` for this access, which stage 2 lets through, or the
+    /// PAR_EL1 that says why nowhere. PAR_EL1 itself is left as the guest had it.
+    fn translate(&mut self, va: u64, how: At) -> Result<Ipa, u64>;
+    /// Copies code at `va`: RAM, ROM, or a flash from which the guest executes in place. None if
+    /// it is not mapped, and for a device.
+    fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()>;
+    /// Puts an instruction in the place of the guest's at `va`, in RAM, ROM or flash alike, and
+    /// gives the one that was there. The next fetch sees it.
+    fn patch(&mut self, va: u64, word: u32) -> Option<u32>;
     /// The VM's memory.
     fn memory(&self) -> &dyn BoardMemory;
     /// Reads a register of the host: a tapped device.
@@ -205,8 +227,8 @@ struct CpuState {
     timer_deadline: Option<Instant>,
     /// The level of CNTV's output, as the board was told.
     virtual_level: bool,
-    /// A step over the UNDEF vector is under way.
-    stepping: bool,
+    /// The step that is under way.
+    step: Step,
 }
 
 /// A virtual machine.
@@ -218,6 +240,8 @@ pub struct Vm {
     cpus: Vec<CpuState>,
     /// CBAR.
     peripheral_base: u64,
+    /// Whether the host hides the current mode's SPSR (see [`banks`]); asked at the first entry.
+    hides_spsr: Option<bool>,
     stopped: Option<Stopped>,
 }
 
@@ -259,6 +283,7 @@ impl Vm {
             clock: Clock::new(hz),
             cpus: cpus.collect(),
             peripheral_base: peripheral_base(plan),
+            hides_spsr: None,
             stopped: None,
         })
     }
@@ -310,14 +335,17 @@ impl Vm {
     }
 
     /// Prepares `core` for the first entry of `cpu` after a reset, whose EL1 registers the metal
-    /// has reset.
-    pub fn enter(&mut self, cpu: u8, core: &mut impl Core) {
+    /// has reset. `regs` are the guest's; what the metal enters with may be one step of ours.
+    pub fn enter(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) {
         if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.stepping = false;
+            state.step = Step::None;
             state.virtual_level = false;
         }
         core.step(false);
         self.watch(core);
+        if regs.is_aarch32() && self.hides_spsr.is_none() {
+            self.probe(cpu, regs, core);
+        }
     }
 
     /// Brings timers and devices up to now.
@@ -381,7 +409,10 @@ impl Vm {
         trap: Option<Trap>,
     ) -> Next {
         let now = self.now(core);
-        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap));
+        // At the UNDEF vector's breakpoint the core was brought to where all of them show.
+        let at_vector = trap.is_some_and(|t| Syndrome(t.esr).class() == ec::BREAKPOINT);
+        let hidden = self.hidden_spsr(regs).filter(|_| !at_vector);
+        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap, hidden));
         Next::Stop
     }
 

@@ -124,6 +124,8 @@ pub(super) struct Stopped {
     regs: Vcpu,
     system: [u64; SHOWN.len()],
     instruction: Option<(u32, u64)>,
+    /// The SPSR that the host does not show.
+    hidden: Option<SysReg>,
 }
 
 impl Stopped {
@@ -134,8 +136,10 @@ impl Stopped {
         core: &mut impl Core,
         reason: Reason,
         trap: Option<Trap>,
+        hidden: Option<SysReg>,
     ) -> Self {
         Self {
+            hidden,
             cpu,
             at,
             reason,
@@ -293,8 +297,12 @@ impl Report<'_> {
                 }
             }
         }
-        for (n, ((_, name), value)) in SHOWN.iter().zip(&self.stopped.system).enumerate() {
-            write!(f, "  {name:<13} {value:016x}")?;
+        for (n, ((reg, name), value)) in SHOWN.iter().zip(&self.stopped.system).enumerate() {
+            if self.stopped.hidden == Some(*reg) {
+                write!(f, "  {name:<13} {:<16}", "the host hides")?;
+            } else {
+                write!(f, "  {name:<13} {value:016x}")?;
+            }
             if n % 3 == 2 {
                 writeln!(f)?;
             }

@@ -76,24 +76,27 @@ fn map(cpu: &str, secure: bool) -> Vec<u8> {
     f.finish().unwrap()
 }
 
-const A9: &str = "arm,cortex-a9";
+pub(super) const A9: &str = "arm,cortex-a9";
 const A15: &str = "arm,cortex-a15";
 const A57: &str = "arm,cortex-a57";
 const HZ: u64 = 62_500_000;
 const UART: u64 = 0x1000_9000;
 
-fn plan(cpu: &str, secure: bool) -> Plan {
+pub(super) fn plan(cpu: &str, secure: bool) -> Plan {
     Plan::read(&map(cpu, secure)).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-struct Guest {
-    vm: Vm,
-    core: FakeCore,
-    regs: Vcpu,
+pub(super) struct Guest {
+    pub vm: Vm,
+    pub core: FakeCore,
+    pub regs: Vcpu,
 }
 
 impl Guest {
-    fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
+        Self::on(FakeCore::default(), plan)
+    }
+    pub fn on(core: FakeCore, plan: &Plan) -> Self {
         let vm = Vm::new("press", plan, HZ).unwrap_or_else(|e| panic!("{e}"));
         let spsr = if vm.cpu().aarch64 {
             psr::EL1H
@@ -105,13 +108,39 @@ impl Guest {
             spsr,
             ..Vcpu::default()
         };
-        let mut guest = Self {
-            vm,
-            core: FakeCore::default(),
-            regs,
-        };
-        guest.vm.enter(0, &mut guest.core);
+        let mut guest = Self { vm, core, regs };
+        guest.vm.enter(0, &mut guest.regs, &mut guest.core);
+        guest.run();
         guest
+    }
+    /// Executes what the VM steps the guest through; gives the number of instructions of its own.
+    pub fn run(&mut self) -> usize {
+        for count in 0..10 {
+            let mut word = [0; 4];
+            let at = Ipa(self.regs.pc);
+            if !self.core.stepping || self.core.ram.read(at, &mut word).is_err() {
+                return count;
+            }
+            let mode = self.regs.mode();
+            assert!(self.core.watched.is_none() && self.regs.spsr & psr::SS != 0);
+            match u32::from_le_bytes(word) {
+                0xe16f_f000 => {
+                    self.core.eret(mode);
+                    self.core.set_spsr(mode, self.regs.x[0]);
+                }
+                cps if cps & !0x1f == 0xf102_0000 => {
+                    self.core.eret(mode);
+                    let to = u64::from(cps & 0x1f);
+                    self.core.change_mode(mode, to);
+                    self.regs.spsr = self.regs.spsr & !psr::MODE | to;
+                }
+                _ => return count, // the guest's own
+            }
+            self.regs.spsr &= !psr::SS;
+            self.regs.pc += 4;
+            assert_eq!(self.trap(0x32, 0x22), Next::Resume);
+        }
+        panic!("it never comes to its end");
     }
     fn new(cpu: &str) -> Self {
         Self::of(&plan(cpu, false))
@@ -119,10 +148,10 @@ impl Guest {
     fn secure(cpu: &str) -> Self {
         Self::of(&plan(cpu, true))
     }
-    fn trap(&mut self, class: u64, iss: u64) -> Next {
+    pub fn trap(&mut self, class: u64, iss: u64) -> Next {
         self.trap_at(class, iss, 0)
     }
-    fn trap_at(&mut self, class: u64, iss: u64, at: u64) -> Next {
+    pub fn trap_at(&mut self, class: u64, iss: u64, at: u64) -> Next {
         let esr = class << 26 | 1 << 25 | iss;
         let trap = Trap {
             esr,
@@ -132,14 +161,14 @@ impl Guest {
         self.vm.trap(0, &mut self.regs, &mut self.core, trap)
     }
     /// A word load or store of `r<n>`.
-    fn word(&mut self, at: u64, n: u64, write: bool) -> Next {
+    pub fn word(&mut self, at: u64, n: u64, write: bool) -> Next {
         self.trap_at(
             0x24,
             1 << 24 | 2 << 22 | n << 16 | u64::from(write) << 6 | 7,
             at,
         )
     }
-    fn put(&mut self, at: u64, word: u32) {
+    pub fn put(&mut self, at: u64, word: u32) {
         self.core
             .memory()
             .write(Ipa(at), &word.to_le_bytes())
@@ -444,6 +473,45 @@ fn swp_exchanges_a_word_or_a_byte_where_the_cpu_has_it() {
 }
 
 #[test]
+fn swp_has_the_rights_of_its_mode_and_tells_which_access_failed() {
+    // PAR_EL1: F, and a permission fault of level 2 (0x0f), or S beside it: stage 2 refused.
+    let (permission, stage_2) = (0x0f << 1 | 1, 1 << 9 | 0x07 << 1 | 1);
+    for (from, how, par, dfsr) in [
+        (mode::USR, At::E0Read, permission, 0x00f),
+        (mode::USR, At::E0Write, permission, 0x80f),
+        (mode::SVC, At::E1Read, permission, 0x00f),
+        (mode::SVC, At::E1Write, permission, 0x80f),
+        (mode::SVC, At::E1Write, stage_2, 0x808),
+    ] {
+        let mut g = Guest::new(A9);
+        g.regs.spsr = from;
+        g.regs.x[1] = RAM + 0x200;
+        g.core.unmapped = Some(par);
+        g.core.unmapped_for.push(how);
+        if how == At::E1Read {
+            // What is to be fetched cannot be, then: let the guest have its UNDEF.
+            g.undefined(0xe101_0092);
+            assert!(g.core.stepping);
+            continue;
+        }
+        assert_eq!(g.undefined(0xe101_0092), Next::Resume);
+        assert_eq!((g.regs.pc, g.regs.mode()), (RAM + 0x10, mode::ABT));
+        assert_eq!(g.regs.x[20], RAM + 0x108);
+        assert_eq!(g.core.get(SysReg::EsrEl1), dfsr, "{how:?}");
+        assert_eq!(g.core.get(SysReg::FarEl1) & 0xffff_ffff, RAM + 0x200);
+        assert_eq!(g.core.get(SysReg::SpsrAbt), from);
+    }
+    let mut g = Guest::new(A9);
+    g.regs.x[1] = RAM + 0x202;
+    g.undefined(0xe101_0092);
+    assert_eq!(g.core.get(SysReg::EsrEl1), 1, "an alignment fault");
+    let mut g = Guest::new(A9);
+    g.regs.x[1] = UART;
+    g.undefined(0xe101_0092);
+    assert_eq!(g.core.get(SysReg::EsrEl1), 8, "an external abort");
+}
+
+#[test]
 fn any_other_undefined_instruction_is_the_guests_by_a_step_over_the_vector() {
     let mut g = Guest::new(A9);
     assert_eq!(g.undefined(0xe7f0_00f0), Next::Resume); // UDF
@@ -493,7 +561,16 @@ fn a_secure_guest_that_leaves_its_world_is_stopped_with_a_report_that_says_so() 
     g.put(RAM + 0xfc, 0xf102_0016); // CPS #22
     g.regs.spsr |= psr::IL;
     assert_eq!(g.undefined(0xe1a0_0000), Next::Stop);
-    assert!(g.vm.report().unwrap().to_string().contains("Monitor mode"));
+    let text = g.vm.report().unwrap().to_string();
+    assert!(text.contains("Monitor mode"));
+    assert!(
+        text.contains("Supervisor, A32"),
+        "where it came from:\n{text}"
+    );
+    assert!(
+        text.contains("PC 0x600000fc, instruction f1020016"),
+        "{text}"
+    );
 
     let mut g = Guest::secure(A9);
     assert_eq!(g.trap(0x13, 1 << 24 | 14 << 20), Next::Stop);
@@ -633,7 +710,10 @@ impl Noise {
 
 #[test]
 fn a_million_random_traps_never_panic_and_each_is_answered() {
+    let mut apart = Guest::new(A9);
+    apart.vm.hides_spsr = Some(true);
     let mut guests = [
+        apart,
         Guest::new(A9),
         Guest::secure(A9),
         Guest::new(A15),

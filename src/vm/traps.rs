@@ -17,6 +17,7 @@
 //!
 //! An AArch32 instruction that trapped and fails its condition is skipped.
 
+use super::banks::Then;
 use super::cp15;
 use super::inject::{self, Exception, vector};
 use super::registers::Refused;
@@ -69,8 +70,7 @@ impl Vm {
                 at: trap.far,
                 write: t.write,
             };
-            inject::inject(regs, core, self.model.aarch64, e);
-            return Next::Resume;
+            return self.inject(cpu, regs, core, e);
         }
         let how = Transaction {
             width: t.width,
@@ -95,7 +95,7 @@ impl Vm {
                         at: trap.far,
                         write: true,
                     };
-                    inject::inject(regs, core, self.model.aarch64, e);
+                    self.inject(cpu, regs, core, e);
                     return self.asks();
                 }
             }
@@ -114,7 +114,7 @@ impl Vm {
                         at: trap.far,
                         write: false,
                     };
-                    inject::inject(regs, core, self.model.aarch64, e);
+                    self.inject(cpu, regs, core, e);
                     return self.asks();
                 }
             };
@@ -161,8 +161,7 @@ impl Vm {
                         at: trap.far,
                         write: fault.wnr(),
                     };
-                    inject::inject(regs, core, self.model.aarch64, e);
-                    return Next::Resume;
+                    return self.inject(cpu, regs, core, e);
                 }
                 other => Reason::HostFault(other),
             },
@@ -173,6 +172,9 @@ impl Vm {
     fn other_class(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
         let syndrome = Syndrome(trap.esr);
         let (class, iss) = (syndrome.class(), syndrome.iss());
+        if self.is_on_detour(cpu) {
+            return self.stepped(cpu, regs, core, class == ec::STEP);
+        }
         let now = self.now(core);
         self.sync_lines(cpu, core, now);
         let conditional = matches!(
@@ -213,7 +215,7 @@ impl Vm {
                 }
                 // HVC is done when it traps; as UNDEF it is not.
                 regs.pc = regs.pc.wrapping_sub(4);
-                self.undefined(regs, core)
+                self.undefined(cpu, regs, core)
             }
             ec::SMC32 | ec::SMC64 => {
                 if !self.has_psci_by(false) {
@@ -225,19 +227,30 @@ impl Vm {
             }
             ec::INSN_ABORT => self.instruction_abort(cpu, regs, core, trap),
             ec::BREAKPOINT => self.undef_vector(cpu, regs, core, trap),
-            ec::STEP => self.stepped(cpu, regs, core),
-            ec::BKPT32 | ec::BRK64 => {
-                inject::inject(regs, core, self.model.aarch64, Exception::Breakpoint(iss));
-                Next::Resume
+            ec::STEP => self.stepped(cpu, regs, core, true),
+            ec::BKPT32 | ec::BRK64 => self.inject(cpu, regs, core, Exception::Breakpoint(iss)),
+            ec::UNKNOWN | ec::CP14_LS | ec::FP | ec::PAUTH | ec::SVE => {
+                self.undefined(cpu, regs, core)
             }
-            ec::UNKNOWN | ec::CP14_LS | ec::FP | ec::PAUTH | ec::SVE => self.undefined(regs, core),
             _ => self.stop_at(cpu, regs, core, Reason::Unexpected, Some(trap)),
         }
     }
 
-    fn undefined(&self, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        inject::inject(regs, core, self.model.aarch64, Exception::Undefined);
-        Next::Resume
+    fn undefined(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
+        self.inject(cpu, regs, core, Exception::Undefined)
+    }
+
+    /// The guest takes `exception`, with its banked registers as the hardware leaves them.
+    fn inject(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        exception: Exception,
+    ) -> Next {
+        let from = regs.mode();
+        inject::inject(regs, core, self.model.aarch64, exception);
+        self.settle(cpu, regs, core, from, Then::Go)
     }
 
     fn instruction_abort(
@@ -263,10 +276,10 @@ impl Vm {
         {
             Reason::FetchFromDevice
         } else {
-            let before = regs.pc;
+            let (before, from) = (regs.pc, regs.mode());
             inject::inject(regs, core, self.model.aarch64, Exception::PrefetchAbort);
             if regs.pc != before {
-                return Next::Resume;
+                return self.settle(cpu, regs, core, from, Then::Go);
             }
             Reason::NoVector
         };
@@ -287,7 +300,7 @@ impl Vm {
                 regs.advance(Syndrome(trap.esr).length());
                 Next::Resume
             }
-            Err(Refused::Undefined) => self.undefined(regs, core),
+            Err(Refused::Undefined) => self.undefined(cpu, regs, core),
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
         }
     }
@@ -343,7 +356,7 @@ impl Vm {
                 regs.advance(4);
                 Next::Resume
             }
-            Err(Refused::Undefined) => self.undefined(regs, core),
+            Err(Refused::Undefined) => self.undefined(cpu, regs, core),
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
         }
     }

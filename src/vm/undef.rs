@@ -9,22 +9,24 @@
 //! diagnostic and power control, CBAR, SCR, NSACR, SDER and MVBAR of a Secure guest), and SWP and
 //! SWPB where the board's CPU has them.
 //!
-//! Known deviations: LR_und and SPSR_und keep what the exception wrote, which a guest in UND mode
-//! itself could see; SWP is a read and a write, atomic against this VM's one CPU only, and only
-//! to RAM.
+//! Known deviations: LR_und keeps what the exception wrote, and so does SPSR_und but where
+//! [`super::banks`] has the old one: a guest that reads them without an exception of its own could
+//! see it. SWP is a read and a write, atomic against this VM's one CPU only; to a device it is an
+//! external abort. SCTLR.SW is not looked at: the host's SCTLR does not keep it.
 
+use super::banks::Then;
 use super::cp15::Move;
-use super::inject::{self, vector};
+use super::inject::{self, Exception, vector};
 use super::registers::Refused;
 use super::report::{Reason, Switch};
-use super::{Core, Next, SysReg, Trap, Vm};
+use super::{At, Core, Next, SysReg, Trap, Vm};
 use crate::mmio::transfer::is_big_endian;
 use crate::units::Ipa;
 use crate::vcpu::{Vcpu, mode, psr};
 
 /// What became of an instruction.
 enum Outcome {
-    /// Carried out.
+    /// Carried out, or the guest takes an abort of it.
     Done,
     /// The board's CPU does not have it either.
     Undefined,
@@ -47,52 +49,54 @@ impl Vm {
             // Code that happens to lie at the other vector: let it run.
             return self.step_over(cpu, regs, core);
         }
+        if self.hides_spsr() {
+            return self.park(cpu, regs, core, trap);
+        }
+        self.look(cpu, regs, core, trap, None)
+    }
+
+    /// The guest took an UNDEF, and SPSR_und shows. On a host that hides it otherwise, the core
+    /// is in System mode, and SPSR_und was `kept` before the exception.
+    pub(super) fn look(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        kept: Option<u64>,
+    ) -> Next {
         let mut before = regs.clone();
         before.spsr = core.get(SysReg::SpsrUnd);
         let thumb = before.spsr & psr::T != 0;
         before.pc = regs.x(22).wrapping_sub(if thumb { 2 } else { 4 }) & 0xffff_ffff;
         if before.spsr & psr::IL != 0 {
-            // An illegal change of mode: to Monitor or HYP, which this core's EL1 has not.
-            let to = Switch::of_mode_change(self.word_before(&before, core));
-            return self.stop_at(cpu, regs, core, Reason::SecureSwitch(to), Some(trap));
+            // An illegal change of mode: to Monitor or HYP, which this core's EL1 has not. It is
+            // the next instruction that does not execute.
+            let to = Switch::of_mode_change(word_before(&before, core));
+            if to != Switch::IllegalMode {
+                before.pc = before.pc.wrapping_sub(4);
+                before.spsr &= !psr::IL;
+            }
+            return self.stop_at(cpu, &before, core, Reason::SecureSwitch(to), Some(trap));
         }
-        if !before.is_aarch32() {
-            return self.step_over(cpu, regs, core);
-        }
-        let Some((word, length)) = fetch(&before, core) else {
-            return self.step_over(cpu, regs, core);
+        let outcome = match fetch(&before, core) {
+            Some((word, length)) if before.is_aarch32() => {
+                self.emulate(cpu, &mut before, core, word, length)
+            }
+            _ => Outcome::Undefined,
         };
-        match self.emulate(cpu, &mut before, core, word, length) {
+        match outcome {
             Outcome::Done => {
                 before.spsr &= !psr::SS;
                 *regs = before;
-                Next::Resume
+                if let Some(kept) = kept {
+                    core.set(SysReg::SpsrUnd, kept);
+                }
+                self.settle(cpu, regs, core, mode::SYS, Then::Go)
             }
-            Outcome::Undefined => self.step_over(cpu, regs, core),
-            Outcome::Stop(reason) => self.stop_at(cpu, regs, core, reason, Some(trap)),
+            Outcome::Undefined => self.settle(cpu, regs, core, mode::SYS, Then::Over),
+            Outcome::Stop(reason) => self.stop_at(cpu, &before, core, reason, Some(trap)),
         }
-    }
-
-    /// The guest executes the vector's instruction, then traps again (EC 0x32).
-    fn step_over(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.stepping = true;
-        }
-        core.watch_undef_vectors(None);
-        core.step(true);
-        regs.spsr |= psr::SS;
-        Next::Resume
-    }
-
-    /// The step is done (EC 0x32): the breakpoints come back.
-    pub(super) fn stepped(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
-            state.stepping = false;
-        }
-        core.step(false);
-        regs.spsr &= !psr::SS;
-        self.watch(core);
-        Next::Resume
     }
 
     fn emulate(
@@ -124,70 +128,111 @@ impl Vm {
         }
         let is_swap = !regs.is_thumb() && word & 0x0fb0_0ff0 == 0x0100_0090 && cond != 0xf;
         if is_swap && self.model.swp {
-            if regs.condition_holds(cond) && swap(regs, core, word).is_none() {
-                return Outcome::Undefined;
+            if regs.condition_holds(cond) {
+                match swap(regs, core, word) {
+                    Ok(()) => {}
+                    Err(Refusal::Undefined) => return Outcome::Undefined,
+                    Err(Refusal::Abort(e)) => {
+                        inject::inject(regs, core, false, e);
+                        return Outcome::Done;
+                    }
+                }
             }
             regs.advance(4);
             return Outcome::Done;
         }
         Outcome::Undefined
     }
+}
 
-    /// The A32 word before the instruction at PC, which changed the mode.
-    #[allow(clippy::unused_self)]
-    fn word_before(&self, regs: &Vcpu, core: &mut impl Core) -> Option<u32> {
-        let before = Vcpu {
-            pc: regs.pc.wrapping_sub(4),
-            ..regs.clone()
-        };
-        if regs.is_thumb() {
-            None
-        } else {
-            fetch(&before, core).map(|(word, _)| word)
-        }
+/// The A32 word before the instruction at PC, which changed the mode.
+fn word_before(regs: &Vcpu, core: &mut impl Core) -> Option<u32> {
+    let before = Vcpu {
+        pc: regs.pc.wrapping_sub(4),
+        ..regs.clone()
+    };
+    if regs.is_thumb() {
+        None
+    } else {
+        fetch(&before, core).map(|(word, _)| word)
     }
 }
 
 /// The instruction at PC and its length; T32's second halfword is in the low half of the word,
 /// and a 16-bit instruction stands alone.
 pub(super) fn fetch(regs: &Vcpu, core: &mut impl Core) -> Option<(u32, u64)> {
-    let mut half = [0u8; 2];
     if !regs.is_thumb() {
-        let at = core.translate(regs.pc).ok()?;
-        let mut bytes = [0u8; 4];
-        core.memory().read(at, &mut bytes).ok()?;
-        return Some((u32::from_le_bytes(bytes), 4));
+        let mut word = [0; 4];
+        core.code(regs.pc, &mut word)?;
+        return Some((u32::from_le_bytes(word), 4));
     }
-    let at = core.translate(regs.pc).ok()?;
-    core.memory().read(at, &mut half).ok()?;
+    let mut half = [0; 2];
+    core.code(regs.pc, &mut half)?;
     let first = u16::from_le_bytes(half);
     if first >> 11 < 0b11101 {
         return Some((u32::from(first), 2));
     }
     // The second halfword may lie in another page.
-    let at = core.translate(regs.pc.wrapping_add(2) & 0xffff_ffff).ok()?;
-    core.memory().read(at, &mut half).ok()?;
+    core.code(regs.pc.wrapping_add(2) & 0xffff_ffff, &mut half)?;
     Some((
         u32::from(first) << 16 | u32::from(u16::from_le_bytes(half)),
         4,
     ))
 }
 
-/// SWP or SWPB (DDI 0406C, A8.8.229) on RAM.
-fn swap(regs: &mut Vcpu, core: &mut impl Core, word: u32) -> Option<()> {
-    let at = regs.r((word >> 16) as u8 & 0xf);
+/// Why a swap was not done.
+enum Refusal {
+    /// The architecture leaves it open, or has no such instruction.
+    Undefined,
+    /// An abort on its access.
+    Abort(Exception),
+}
+
+/// SWP or SWPB (DDI 0406C, A8.8.229) on RAM, with the guest's own rights: first the read is
+/// checked, then the write, and an abort says which it was (B3.13.5).
+fn swap(regs: &mut Vcpu, core: &mut impl Core, word: u32) -> Result<(), Refusal> {
+    let va = u64::from(regs.r((word >> 16) as u8 & 0xf));
     let (rt, rt2) = ((word >> 12) as u8 & 0xf, word as u8 & 0xf);
     if rt == 15 || rt2 == 15 {
-        return None;
+        return Err(Refusal::Undefined);
     }
-    let ipa = core.translate(u64::from(at)).ok()?;
-    let new = regs.r(rt2);
-    let old = if word & 1 << 22 != 0 {
-        exchange(core, ipa, [new as u8]).map(|[b]| u32::from(b))?
+    let byte = word & 1 << 22 != 0;
+    let abort = |e: Exception| Refusal::Abort(e);
+    if !byte && va & 3 != 0 {
+        return Err(abort(Exception::Misaligned {
+            at: va,
+            write: false,
+        }));
+    }
+    let ways = if regs.is_user() {
+        [(At::E0Read, false), (At::E0Write, true)]
     } else {
-        if at & 3 != 0 {
-            return None;
-        }
+        [(At::E1Read, false), (At::E1Write, true)]
+    };
+    let mut at = Ipa(0);
+    for (how, write) in ways {
+        at = core.translate(va, how).map_err(|par| {
+            abort(match inject::stage_1_status(par) {
+                Some(status) => Exception::DataFault {
+                    at: va,
+                    write,
+                    status,
+                },
+                None => Exception::DataAbort { at: va, write },
+            })
+        })?;
+    }
+    let unbacked = || {
+        abort(Exception::DataAbort {
+            at: va,
+            write: false,
+        })
+    };
+    let new = regs.r(rt2);
+    let old = if byte {
+        let [old] = exchange(core, at, [new as u8]).ok_or_else(unbacked)?;
+        u32::from(old)
+    } else {
         let order = |v: u32| {
             if is_big_endian(regs, 0) {
                 v.swap_bytes()
@@ -195,14 +240,11 @@ fn swap(regs: &mut Vcpu, core: &mut impl Core, word: u32) -> Option<()> {
                 v
             }
         };
-        order(u32::from_le_bytes(exchange(
-            core,
-            ipa,
-            order(new).to_le_bytes(),
-        )?))
+        let old = exchange(core, at, order(new).to_le_bytes()).ok_or_else(unbacked)?;
+        order(u32::from_le_bytes(old))
     };
     regs.set_r(rt, old);
-    Some(())
+    Ok(())
 }
 
 fn exchange<const N: usize>(core: &mut impl Core, at: Ipa, new: [u8; N]) -> Option<[u8; N]> {

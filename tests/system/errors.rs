@@ -355,6 +355,49 @@ fn an_interrupt_out_of_range_is_told_with_the_line_of_the_node() {
     assert_fault_line(&faults, "board.dts", 21);
 }
 
+/// The board with a node behind which a device of the host is passed through.
+fn passed(host: &str, bytes: &str) -> String {
+    let node = format!(
+        "    clock@1c170000 {{
+        reg = <0x1c170000 {bytes}>;
+        reliquary,pass-through = \"{host}\";
+    }};
+    serial@9000000"
+    );
+    board("    serial@9000000", &node)
+}
+
+#[test]
+fn a_device_that_cannot_be_passed_through_is_told_with_the_line_of_the_node() {
+    for (host, bytes, words) in [
+        ("/pl031@9010000", "0x800", "a part of a page"),
+        ("/virtio_mmio@a000200", "0x200", "a part of a page"),
+        ("/fw-cfg@9020000", "0x1000", "only 0x18"),
+        ("/pl011@9000000", "0x1000", "the hypervisor's own console"),
+        ("/intc@8000000", "0x1000", "own interrupt controller"),
+        ("/toaster", "0x1000", "no node /toaster"),
+    ] {
+        assert_fault(
+            &faults_of(&passed(host, bytes), SYSTEM),
+            "board.dts",
+            21,
+            words,
+        );
+    }
+    Bench::new(&passed("/pl031@9010000", "0x1000"), SYSTEM)
+        .check()
+        .unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
+fn a_host_device_passed_to_two_vms_is_told() {
+    let two = format!(
+        "{SYSTEM}\n[vm.two]\nboard = \"board.dts\"\ncores = [1]\nmemory = \"64M\"\nkernel = \"zimage\"\n"
+    );
+    let faults = faults_of(&passed("/pl031@9010000", "0x1000"), &two);
+    assert_fault(&faults, "system.toml", 10, "is vm.one's already");
+}
+
 #[test]
 fn a_cycle_in_interrupt_wiring_is_told_with_the_line_of_a_node() {
     let cascade = |label: &str, at: &str, parent: &str| {

@@ -1,9 +1,10 @@
 //! What a host can give: cores, memory, the rate of its timer.
 use super::System;
-use super::board::bytes;
+use super::board::{bytes, map_faults};
 use super::host::Host;
 use super::prepare::PreparedVm;
 use crate::fault::Fault;
+use reliquary::board::Plan;
 use reliquary::bundle::ARENA_BYTES;
 
 /// Bytes of memory that the hypervisor itself takes, at most: its image, stacks and tables.
@@ -79,6 +80,35 @@ pub fn check_host(system: &System, host: &Host, vms: &[PreparedVm]) -> Vec<Fault
             let mend = "take a host of that rate, or say `reliquary,any-timer-frequency;` in the board's map if the guest does not care";
             faults.push(Fault::new(what).at(&system.file, line).mend(mend));
         }
+    }
+    faults
+}
+
+/// Devices of the host's that VMs are given: that it has them, and to one VM each.
+pub fn check_pass_through(system: &System, host: &Host, vms: &[PreparedVm]) -> Vec<Fault> {
+    let blob = host.tree.write();
+    let mut faults = Vec::new();
+    let mut bound: Vec<(&str, Plan)> = Vec::new();
+    for vm in vms {
+        let mut plan = vm.board.plan.clone();
+        if let Err(errors) = plan.bind_host(&blob) {
+            faults.extend(map_faults(&vm.board.file, errors).0);
+            continue;
+        }
+        let taken = bound
+            .iter()
+            .find_map(|(owner, other)| Some((*owner, plan.host_device_of_both(other)?)));
+        if let Some((owner, node)) = taken {
+            let described = system.vms.iter().find(|own| own.name.value == vm.name);
+            let line = described.map_or(1, |vm| vm.board.line);
+            let what = format!(
+                "vm.{}: the host's device behind {node} is vm.{owner}'s already",
+                vm.name
+            );
+            let mend = "pass a device of the host through to one VM";
+            faults.push(Fault::new(what).at(&system.file, line).mend(mend));
+        }
+        bound.push((&vm.name, plan));
     }
     faults
 }

@@ -1,6 +1,6 @@
 //! A system with everything that it refers to: found, recognized, placed and checked. What
 //! `check` reports is what keeps `build` from building.
-use super::board::{VmBoard, map_faults};
+use super::board::VmBoard;
 use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
@@ -9,7 +9,6 @@ use super::{Image, System, Vm, limits};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::board::Plan;
 use reliquary::bundle::{Builder, Entry, Load, VmSpec};
 use std::fs;
 
@@ -78,14 +77,7 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
     }
     if let Some(host) = &host {
         faults.extend(limits::check_host(system, host, &vms));
-        let tree = host.tree.write();
-        for vm in &vms {
-            let bound =
-                Plan::read(&vm.board.map.write()).and_then(|mut plan| plan.bind_host(&tree));
-            if let Err(errors) = bound {
-                faults.extend(map_faults(&vm.board.file, errors).0);
-            }
-        }
+        faults.extend(limits::check_pass_through(system, host, &vms));
     }
     faults.extend(limits::check_cores(system));
     match host {

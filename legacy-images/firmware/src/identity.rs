@@ -42,7 +42,21 @@ undefined_coprocessor_at:
     mrc     p15, 7, r0, c4, c0, 7
     bx      lr
 
+    .global undefined_l2ctlr, undefined_l2ctlr_at
+undefined_l2ctlr:
+undefined_l2ctlr_at:
+    mrc     p15, 1, r0, c9, c0, 2
+    bx      lr
+
     .thumb
+    .balign 4
+    .global cbar_in_thumb
+    .thumb_func
+cbar_in_thumb:
+    nop
+    mrc     p15, 4, r0, c15, c0, 0
+    bx      lr
+
     .balign 4
     .global undefined_in_thumb, undefined_in_thumb_at
     .thumb_func
@@ -61,6 +75,9 @@ unsafe extern "C" {
     static undefined_in_arm_at: u8;
     fn undefined_coprocessor();
     static undefined_coprocessor_at: u8;
+    fn undefined_l2ctlr();
+    static undefined_l2ctlr_at: u8;
+    fn cbar_in_thumb() -> u32;
     fn undefined_in_thumb();
     static undefined_in_thumb_at: u8;
     static vectors: u32;
@@ -101,7 +118,6 @@ pub fn common(checks: &mut Checks, part: u32) {
     println!("ACTLR {:#010x}", cp!(read "p15, 0, {}, c1, c0, 1"));
     println!("PMCR {:#010x}", cp!(read "p15, 0, {}, c9, c12, 0"));
     println!("DBGDIDR {:#010x}", cp!(read "p14, 0, {}, c0, c0, 0"));
-    println!("CBAR {:#010x}", cp!(read "p15, 4, {}, c15, c0, 0"));
 
     let scr = cp!(read "p15, 0, {}, c1, c1, 0");
     println!("SCR {scr:#x}");
@@ -110,6 +126,73 @@ pub fn common(checks: &mut Checks, part: u32) {
     let nsacr = cp!(read "p15, 0, {}, c1, c1, 2");
     println!("NSACR {nsacr:#x}");
     checks.equal("NSACR keeps cp10 and cp11", u64::from(nsacr & 0xc00), 0xc00);
+}
+
+/// CBAR, from each mode and state: read with no UNDEF, and every SPSR is as it was.
+pub fn peripheral_base(checks: &mut Checks, due: u64) {
+    const MARKS: [u32; 3] = [0xa000_01d0, 0x5000_01df, 0x9000_01d3];
+    let taken = TAKEN.load(Ordering::Relaxed);
+    let (cbar, svc): (u32, u32);
+    // SAFETY: SPSR_svc is nobody's outside a handler; the read has no side effects.
+    unsafe {
+        asm!(
+            "msr spsr_cxsf, {mark}", "mrc p15, 4, {cbar}, c15, c0, 0", "mrs {svc}, spsr",
+            mark = in(reg) MARKS[0], cbar = out(reg) cbar, svc = lateout(reg) svc,
+            options(nostack)
+        );
+    }
+    checks.equal("CBAR: the private peripherals", u64::from(cbar), due);
+    checks.equal("SPSR_svc is kept", u64::from(svc), MARKS[0].into());
+    let (cbar, irq, svc): (u32, u32, u32);
+    // SAFETY: as above, in IRQ mode and back, without its stack.
+    unsafe {
+        asm!(
+            "cps #0x12", "msr spsr_cxsf, {mark}", "mrc p15, 4, {cbar}, c15, c0, 0",
+            "mrs {irq}, spsr", "cps #0x13", "mrs {svc}, spsr",
+            mark = in(reg) MARKS[1], cbar = out(reg) cbar, irq = out(reg) irq,
+            svc = lateout(reg) svc, options(nostack)
+        );
+    }
+    checks.equal("CBAR in IRQ mode", u64::from(cbar), due);
+    checks.equal("SPSR_irq is kept", u64::from(irq), MARKS[1].into());
+    checks.equal("so is SPSR_svc", u64::from(svc), MARKS[0].into());
+    let (cbar, mode, svc): (u32, u32, u32);
+    // SAFETY: as above, in System mode, which has no SPSR.
+    unsafe {
+        asm!(
+            "cps #0x1f", "mrc p15, 4, {cbar}, c15, c0, 0", "mrs {mode}, cpsr", "cps #0x13",
+            "mrs {svc}, spsr",
+            cbar = out(reg) cbar, mode = out(reg) mode, svc = lateout(reg) svc, options(nostack)
+        );
+    }
+    checks.equal("CBAR in System mode", u64::from(cbar), due);
+    checks.equal("the mode is kept", u64::from(mode & 0x1f), 0x1f);
+    checks.equal("so is SPSR_svc", u64::from(svc), MARKS[0].into());
+    // SAFETY: a function that reads CBAR.
+    let cbar = unsafe { cbar_in_thumb() };
+    checks.equal("CBAR in Thumb", u64::from(cbar), due);
+    checks.equal(
+        "UNDEFs taken for it",
+        u64::from(TAKEN.load(Ordering::Relaxed) - taken),
+        0,
+    );
+}
+
+/// An UNDEF of a register that the host of a VM may have: L2CTLR on a Cortex-A9.
+pub fn undefined_l2(checks: &mut Checks) {
+    const MARK: u32 = 0xa000_01d0;
+    // SAFETY: SPSR_svc is nobody's outside a handler; the handler goes on behind the read.
+    let svc: u32 = unsafe {
+        asm!("msr spsr_cxsf, {}", in(reg) MARK, options(nostack));
+        undefined_l2ctlr();
+        let svc;
+        asm!("mrs {}, spsr", out(reg) svc, options(nostack));
+        svc
+    };
+    let due = u64::from(&raw const undefined_l2ctlr_at as u32 + 4);
+    checks.equal("LR of L2CTLR's UNDEF", u64::from(state().0), due);
+    checks.equal("SPSR of it: SVC", u64::from(state().1 & 0x3f), 0x13);
+    checks.equal("SPSR_svc is kept", u64::from(svc), MARK.into());
 }
 
 /// UNDEF and SWP, with VBAR and then with high vectors behind the MMU.

@@ -25,6 +25,8 @@ pub(super) struct Part {
     pub manufacturer: u16,
     pub device: u16,
     pub locked_at_reset: bool,
+    /// Whether a bank's chips take every write together.
+    pub in_step: bool,
     pub program_ns: u64,
     pub erase_ns: u64,
 }
@@ -49,6 +51,15 @@ impl Part {
 
     fn block_words(&self) -> u32 {
         1_u32.wrapping_shl(self.block_log2)
+    }
+
+    /// How many words of a buffered program of `count` writes, from word `first` on, lie in the
+    /// block. Chips in step are given narrow writes too, several to a word, so fewer than
+    /// `count` is no error of theirs.
+    fn buffered(&self, block: u32, first: u32, count: u32) -> Option<u32> {
+        let end = block.wrapping_add(1).wrapping_shl(self.block_log2);
+        let words = end.wrapping_sub(first).min(count);
+        (self.block_of(first) == block && (words == count || self.in_step)).then_some(words)
     }
 
     /// Words of the write buffer.
@@ -178,6 +189,15 @@ impl Chip {
         matches!(self.operation, Some(Operation { work: Work::Erase { next, end }, suspended: false, .. }) if next < end)
     }
 
+    /// Whether the next write is a word to store, and no command, count or confirmation.
+    pub fn awaits_data(&self) -> bool {
+        match self.sequence {
+            Sequence::Program => true,
+            Sequence::BufferData { count, taken, .. } => taken < count,
+            _ => false,
+        }
+    }
+
     fn is_busy(&self) -> bool {
         matches!(
             self.operation,
@@ -297,7 +317,8 @@ impl Chip {
                     self.errors |= SR4_PROGRAM | SR1_LOCKED;
                 } else {
                     let buffer = &self.buffer;
-                    let done = lanes.update(cx, lane, first, count, |index, old| {
+                    let words = part.buffered(block, first, count).unwrap_or(0);
+                    let done = lanes.update(cx, lane, first, words, |index, old| {
                         old & buffer.get(index as usize).copied().unwrap_or(0xffff)
                     });
                     self.programmed(cx.now, part, done.is_ok());
@@ -348,16 +369,13 @@ impl Chip {
         if taken == 0 {
             self.buffer.fill(0xffff);
         }
-        let last = first.wrapping_add(count.wrapping_sub(1));
+        let words = part.buffered(block, first, count).unwrap_or(0);
         let index = word.wrapping_sub(first);
         let place = self.buffer.get_mut(index as usize);
         match place {
-            Some(place)
-                if index < count
-                    && part.block_of(first) == block
-                    && part.block_of(last) == block =>
-            {
-                *place = data;
+            Some(place) if index < words => {
+                // In step, another write may have brought the word's other byte.
+                *place &= data;
                 self.sequence = Sequence::BufferData {
                     block,
                     count,
@@ -524,9 +542,7 @@ impl Chip {
         let (block, count, taken, first) = (from.u32()?, from.u32()?, from.u32()?, from.u32()?);
         let in_buffer =
             block < part.blocks && taken <= count && (1..=part.buffer_words()).contains(&count);
-        let in_block = taken == 0
-            || (part.block_of(first) == block
-                && part.block_of(first.wrapping_add(count.wrapping_sub(1))) == block);
+        let in_block = taken == 0 || part.buffered(block, first, count).is_some();
         self.sequence = match kind {
             0 => Sequence::Command,
             1 => Sequence::Program,

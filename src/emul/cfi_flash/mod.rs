@@ -12,6 +12,11 @@
 //! reset every bank is in array mode; after a load the board asks [`CfiFlash::direct_reads`].
 //! The device has no lines.
 //!
+//! A bank's chips may be [in step](Config::in_step) (`reliquary,chips-in-step`): every write is
+//! then a cycle of all of them, whichever lanes it drives, and what it does not drive programs
+//! nothing. QEMU's `virt` is such a board, and firmware for it commands a 32-bit bank by 16-bit
+//! writes, which would leave one of two independent chips in query mode.
+//!
 //! Deviations:
 //! - The part is no maker's: identification as configured, query timing of a 5 V part, blocks
 //!   of one size, unlocked after a reset unless configured otherwise (a P30 starts locked).
@@ -20,8 +25,8 @@
 //! - A program changes the store at once, though the chip may be busy for longer.
 //! - A write narrower than a chip reaches it with ones in the lanes that are not driven.
 //!
-//! QEMU's model differs and the manual wins: there a program also sets bits, all chips of a
-//! bank share one command state, and query mode is left only by the read array command.
+//! QEMU's model differs and the manual wins: there a program also sets bits, and query mode is
+//! left only by the read array command.
 
 mod array;
 mod chip;
@@ -47,6 +52,8 @@ pub struct Config {
     pub bank_width: u8,
     /// `device-width`: bytes of a chip's bus: 1 or 2.
     pub device_width: u8,
+    /// Whether a write reaches all chips of a bank, whichever lanes it drives.
+    pub in_step: bool,
     /// Bytes that a bank erases at a time: its chips' blocks together. A power of two.
     pub sector: u32,
     /// The identifier code at word 0.
@@ -69,6 +76,7 @@ impl Config {
             banks,
             bank_width,
             device_width: bank_width.min(2),
+            in_step: false,
             sector: 256 * 1024,
             manufacturer: 0x89,
             device: 0x18,
@@ -107,6 +115,7 @@ struct Bank {
     part: Part,
     lanes: Lanes,
     chips: Vec<Chip>,
+    in_step: bool,
     size: u64,
     /// What the board was last told.
     direct: bool,
@@ -147,6 +156,7 @@ impl CfiFlash {
                 manufacturer: config.manufacturer,
                 device: config.device,
                 locked_at_reset: config.locked_at_reset,
+                in_step: config.in_step,
                 program_ns: config.program_ns,
                 erase_ns: config.erase_ns,
             };
@@ -161,6 +171,7 @@ impl CfiFlash {
                     width_log2,
                 },
                 chips,
+                in_step: config.in_step,
                 size,
                 direct: true,
             });
@@ -237,6 +248,10 @@ impl Bank {
     }
 
     fn write(&mut self, cx: &Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
+        if self.in_step {
+            self.write_in_step(cx, access, value);
+            return Ok(());
+        }
         // Gather the bytes that go to one chip's word, then give the chip its cycle.
         let mut cycle: Option<(u32, u32, u16)> = None;
         for (offset, byte) in (access.offset..)
@@ -256,6 +271,45 @@ impl Bank {
             cycle = Some((word, lane, cleared | u16::from(byte).wrapping_shl(shift)));
         }
         self.cycle(cx, cycle)
+    }
+
+    /// A write that is a cycle of every chip, for each word of the bus that it reaches. A chip
+    /// whose lanes it drives in part, or not at all, takes a command from its low bytes, and
+    /// for data the bytes that are its own among ones.
+    fn write_in_step(&mut self, cx: &Cx<'_>, access: Access, value: u64) {
+        let word_log2 = self.lanes.chips_log2.wrapping_add(self.lanes.width_log2);
+        let bytes = value.to_le_bytes();
+        let end = access.offset.saturating_add(access.width.bytes());
+        // At most eight words: an access has at most eight bytes, and a word at least one.
+        let words =
+            access.offset.wrapping_shr(word_log2)..=end.wrapping_sub(1).wrapping_shr(word_log2);
+        for word in words {
+            let begin = word.wrapping_shl(word_log2).saturating_sub(access.offset);
+            let command = value.wrapping_shr(begin.wrapping_mul(8) as u32) as u16;
+            for (lane, chip) in (0_u32..).zip(&mut self.chips) {
+                let at = word
+                    .wrapping_shl(word_log2)
+                    .wrapping_add(u64::from(lane).wrapping_shl(self.lanes.width_log2));
+                let mut own = [0xff; 2];
+                let mut whole = true;
+                for (offset, own) in (at..).zip(own.iter_mut().take(self.lanes.width())) {
+                    let driven = (access.offset..end)
+                        .contains(&offset)
+                        .then(|| bytes.get(offset.wrapping_sub(access.offset) as usize))
+                        .flatten();
+                    match driven {
+                        Some(byte) => *own = *byte,
+                        None => whole = false,
+                    }
+                }
+                let data = if whole || chip.awaits_data() {
+                    u16::from_le_bytes(own)
+                } else {
+                    command
+                };
+                chip.write(cx, &self.part, self.lanes, lane, word as u32, data);
+            }
+        }
     }
 
     fn cycle(&mut self, cx: &Cx<'_>, cycle: Option<(u32, u32, u16)>) -> Result<(), Refusal> {

@@ -228,6 +228,95 @@ fn chips_of_a_bank_are_commanded_one_by_one_through_their_lanes() {
     );
 }
 
+impl Rig {
+    /// One bank of 1 MiB: two 16-bit chips in step.
+    fn in_step() -> Self {
+        Self::with(&Config {
+            in_step: true,
+            ..Config::new(vec![1 << 20], 4)
+        })
+    }
+    fn halves(&mut self, writes: &[(u64, u64)]) {
+        for (offset, value) in writes {
+            self.write(0, *offset, Width::Half, *value);
+        }
+    }
+}
+
+#[test]
+fn a_probe_by_narrow_writes_leaves_chips_in_step_in_array_mode_and_others_not() {
+    // The probe of U-Boot's qemu_arm: bytes, then halfwords, whose 0x98 reaches the odd lane
+    // and whose 0xff the even one only.
+    let probe = |rig: &mut Rig| {
+        rig.write(0, 0x55, Width::Byte, 0x98);
+        rig.write(0, 0, Width::Byte, 0xff);
+        rig.halves(&[(0, 0xf0), (0, 0xff), (0xaa, 0x98), (0xaaa, 0x98)]);
+        rig.halves(&[(0, 0xf0), (0, 0xff), (0x154, 0x98)]);
+        let query = rig.read(0, 0x40, Width::Half);
+        rig.halves(&[(0, 0xff)]);
+        query
+    };
+    let mut rig = Rig::in_step();
+    assert_eq!(probe(&mut rig), u64::from(b'Q'));
+    assert_eq!(
+        rig.asked,
+        Some(Ask::DirectReads {
+            region: 0,
+            on: true
+        })
+    );
+    assert!(rig.flash.direct_reads(0));
+    let mut apart = Rig::vexpress();
+    assert_eq!(probe(&mut apart), u64::from(b'Q'));
+    assert!(!apart.flash.direct_reads(0), "the odd lane still answers");
+}
+
+#[test]
+fn chips_in_step_program_only_the_bytes_that_a_write_drives() {
+    let mut rig = Rig::in_step();
+    rig.fill(0xff);
+    rig.halves(&[(0x102, 0x40), (0x102, 0x1234)]);
+    assert_eq!(rig.r(0) & 0xff, 0x80, "ready");
+    rig.write(0, 0x105, Width::Byte, 0x40);
+    rig.write(0, 0x105, Width::Byte, 0x56);
+    rig.halves(&[(0, 0xff)]);
+    assert_eq!((rig.r(0x100), rig.r(0x104)), (0x1234_ffff, 0xffff_56ff));
+    assert!(rig.bytes(0x108, 0x1000).iter().all(|byte| *byte == 0xff));
+}
+
+#[test]
+fn chips_in_step_erase_their_blocks_together_by_a_narrow_command() {
+    let mut rig = Rig::in_step();
+    rig.fill(0);
+    rig.halves(&[(SECTOR, 0x20), (SECTOR, 0xd0)]);
+    rig.finish();
+    assert!(rig.bytes(SECTOR, SECTOR).iter().all(|byte| *byte == 0xff));
+    assert!(rig.bytes(0, SECTOR).iter().all(|byte| *byte == 0));
+    assert!(rig.bytes(2 * SECTOR, SECTOR).iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn chips_in_step_take_a_buffer_of_narrow_writes_up_to_a_blocks_end() {
+    // 1,024 halfwords: as many writes as a buffer has words, half as many words.
+    let from = 2 * SECTOR - 2048;
+    let mut rig = Rig::in_step();
+    rig.fill(0xff);
+    rig.halves(&[(from, 0xe8), (from, 0x3ff)]);
+    for i in 0..1024 {
+        rig.halves(&[(from + 2 * i, 0x5000 + i)]);
+    }
+    rig.halves(&[(from, 0xd0)]);
+    assert_eq!(rig.r(0), 0x0080_0080, "no error");
+    rig.halves(&[(0, 0xff)]);
+    for i in 0..1024 {
+        assert_eq!(rig.read(0, from + 2 * i, Width::Half), 0x5000 + i);
+    }
+    assert_eq!(
+        (rig.r(from - 4), rig.r(2 * SECTOR)),
+        (u64::from(u32::MAX), u64::from(u32::MAX))
+    );
+}
+
 #[test]
 fn a_word_program_only_clears_bits() {
     let mut rig = Rig::vexpress();

@@ -14,12 +14,7 @@ extern "C" fn exception(vector: u32, frame: &mut Frame) {
 extern "C" fn main() -> ! {
     let mut checks = check::begin("cpu-a9", &VEXPRESS_A9);
     identity::common(&mut checks, 0xc09);
-    let cbar = cp!(read "p15, 4, {}, c15, c0, 0");
-    checks.equal(
-        "CBAR: the private peripherals",
-        u64::from(cbar),
-        0x1e00_0000,
-    );
+    identity::peripheral_base(&mut checks, 0x1e00_0000);
 
     // The register with the errata's switches: not documented, written by every kernel.
     let diagnostic = cp!(read "p15, 0, {}, c15, c0, 1");
@@ -35,6 +30,7 @@ extern "C" fn main() -> ! {
     let power = cp!(read "p15, 0, {}, c15, c0, 0");
     println!("power control register {power:#x}");
 
+    identity::undefined_l2(&mut checks);
     identity::undefined(&mut checks);
     checks.finish()
 }
