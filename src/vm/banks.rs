@@ -30,7 +30,6 @@ mod a32 {
 /// What a step of the guest is for.
 #[allow(clippy::large_enum_variant)] // one a vCPU, and nothing allocates after boot
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::large_enum_variant)] // nothing is allocated on the way of a trap
 pub(super) enum Step {
     /// No step is under way.
     #[default]
