@@ -245,10 +245,10 @@ impl Guest {
             self.hcr = wanted;
             msr!("hcr_el2", wanted);
         }
-        if let Some(port) = self.vm.board().console() {
-            if console::drain(self.number, port) {
-                self.account.speaks();
-            }
+        if let Some(port) = self.vm.board().console()
+            && console::drain(self.number, port)
+        {
+            self.account.speaks();
         }
         let deadline = self.vm.deadline();
         let flush = console::flush_due(self.hardware.hz());
