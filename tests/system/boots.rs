@@ -140,8 +140,8 @@ impl Linux {
                 "slept ",
                 "/ # ",
                 "> poweroff -f",
-                "silence ",
-                "of that silence",
+                "@monitor:silence ",
+                "@monitor:of that silence",
             ],
         );
         let uptimes = shell.split("slept ").nth(2).unwrap_or_default();
