@@ -198,10 +198,10 @@ pub fn flush() {
     }
 }
 
-/// An interrupt that is nobody else's: the UART's, or a spurious one.
-pub fn interrupt(intid: u32) {
+/// Serves an interrupt that is no guest's; false if it is not the UART's.
+pub fn interrupt(intid: u32) -> bool {
     if intid as usize != INTERRUPT.load(Ordering::Relaxed) {
-        return;
+        return false;
     }
     let mut link = LINK.lock();
     let mut wake = [false; CONSOLES];
@@ -236,6 +236,7 @@ pub fn interrupt(intid: u32) {
             crate::system::wake_vm(vm);
         }
     }
+    true
 }
 
 /// Bytes typed for one console, until its UART takes them.

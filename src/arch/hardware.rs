@@ -145,11 +145,11 @@ impl Core for Hardware {
     }
 
     fn host_read(&mut self, at: HostPa, width: Width) -> u64 {
-        super::guest::host_register_read(at, width)
+        host_register_read(at, width)
     }
 
     fn host_write(&mut self, at: HostPa, width: Width, value: u64) {
-        super::guest::host_register_write(at, width, value);
+        host_register_write(at, width, value);
     }
 
     fn watch_undef_vectors(&mut self, at: Option<[u64; 2]>) {
@@ -196,5 +196,74 @@ impl Core for Hardware {
             at += line;
         }
         barrier_dsb();
+    }
+}
+
+/// EL1 as a reset leaves it; what the architecture leaves unknown is zero.
+pub fn reset_el1(a32: bool) {
+    // RES1 bits and the reset values of SCTLR (DDI 0487, G8.2.126 and D17.2.118).
+    msr!("sctlr_el1", if a32 { 0x00c5_0078 } else { 0x30d0_0800 });
+    macro_rules! zero {
+        ($($name:literal),* $(,)?) => { $(msr!($name, 0);)* };
+    }
+    zero!(
+        "vbar_el1",
+        "cpacr_el1",
+        "ttbr0_el1",
+        "ttbr1_el1",
+        "tcr_el1",
+        "mair_el1",
+        "amair_el1",
+        "esr_el1",
+        "far_el1",
+        "elr_el1",
+        "spsr_el1",
+        "sp_el0",
+        "sp_el1",
+        "ifsr32_el2",
+        "dacr32_el2",
+        "spsr_abt",
+        "spsr_und",
+        "spsr_irq",
+        "spsr_fiq",
+        "contextidr_el1",
+        "tpidr_el0",
+        "tpidrro_el0",
+        "tpidr_el1",
+        "par_el1",
+        "cntkctl_el1",
+        "csselr_el1",
+        "fpexc32_el2",
+        "afsr0_el1",
+        "afsr1_el1",
+        "cntv_cval_el0",
+    );
+}
+
+/// Reads a tapped register of the host.
+fn host_register_read(at: HostPa, width: Width) -> u64 {
+    // SAFETY: the board answers with a host address only inside a tapped window, whose pages
+    // were mapped as device memory when the VM was built; reading them is the guest's own
+    // access, which it would make itself without the tap.
+    unsafe {
+        match width {
+            Width::Byte => u64::from((at.0 as *const u8).read_volatile()),
+            Width::Half => u64::from((at.0 as *const u16).read_volatile()),
+            Width::Word => u64::from((at.0 as *const u32).read_volatile()),
+            Width::Double => (at.0 as *const u64).read_volatile(),
+        }
+    }
+}
+
+/// Writes a tapped register of the host.
+fn host_register_write(at: HostPa, width: Width, value: u64) {
+    // SAFETY: as in `host_register_read`.
+    unsafe {
+        match width {
+            Width::Byte => (at.0 as *mut u8).write_volatile(value as u8),
+            Width::Half => (at.0 as *mut u16).write_volatile(value as u16),
+            Width::Word => (at.0 as *mut u32).write_volatile(value as u32),
+            Width::Double => (at.0 as *mut u64).write_volatile(value),
+        }
     }
 }

@@ -83,6 +83,8 @@ each! {
     open_core();
     /// Lets `id` through to this core (a PPI or SGI), or to core 0 (an SPI).
     enable(id: u32);
+    /// Keeps `id` from this core, or an SPI from all.
+    disable(id: u32);
     /// Routes an SPI to the core of this number and affinity.
     route(id: u32, core: usize, mpidr: u64);
     /// Sets an SPI edge-triggered or level-sensitive.

@@ -72,6 +72,10 @@ impl GicV2 {
         self.distributor.set_bit(ISENABLER, id);
     }
 
+    pub fn disable(&self, id: u32) {
+        self.distributor.set_bit(ICENABLER, id);
+    }
+
     pub fn route(&self, id: u32, core: usize, _mpidr: u64) {
         self.distributor
             .write_byte(ITARGETSR + id as usize, 1 << core);

@@ -136,6 +136,14 @@ impl GicV3 {
         }
     }
 
+    pub fn disable(&self, id: u32) {
+        if id < 32 {
+            self.own_frame().set_bit(ICENABLER, id);
+        } else {
+            self.distributor.set_bit(ICENABLER, id);
+        }
+    }
+
     pub fn route(&self, id: u32, _core: usize, mpidr: u64) {
         self.distributor
             .write_double(IROUTER + 8 * id as usize, mpidr & 0xff_00ff_ffff);

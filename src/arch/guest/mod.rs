@@ -3,22 +3,24 @@
 //! Every exit ends in [`Guest::before_entry`], which brings the interrupt inputs, the
 //! hypervisor's timer and the console up to the board's state.
 
-use super::core_area::{self, CoreArea};
-use super::hardware::Hardware;
-use super::registers::{mrs, msr};
-use super::stage2_tables::Stage2Tables;
-use super::{barrier_isb, console, counter, gic, wait_for_interrupt};
+mod account;
+mod interrupts;
+mod windows;
+
+use crate::arch::core_area::{self, CoreArea};
+use crate::arch::hardware::{self, Hardware};
+use crate::arch::registers::{mrs, msr};
+use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
+use account::{Account, Thousandths};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use reliquary::access::Width;
-use reliquary::board::plan::WindowKind;
-use reliquary::board::{BoardAsk, World};
-use reliquary::memory::{BoardMemory as _, StoreId, Unbacked};
-use reliquary::units::{HostPa, Instant, Ipa, ticks_in};
+use reliquary::board::BoardAsk;
+use reliquary::units::{Instant, Ipa};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
-use reliquary::vm::stage2::{self, Stage2};
+use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
+pub use windows::{Image, Place};
 
 /// A VM that a core serves.
 pub struct Guest {
@@ -53,61 +55,6 @@ pub struct Guest {
     pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
     pub account: Account,
-}
-
-/// An image and its place.
-pub struct Image {
-    /// Where it goes.
-    pub to: Place,
-    /// Its bytes, in the bundle.
-    pub bytes: &'static [u8],
-}
-
-/// A place in a VM's memory.
-#[derive(Clone, Copy, Debug)]
-pub enum Place {
-    /// RAM or ROM.
-    Memory(Ipa),
-    /// A device's store, from this byte on.
-    Store(StoreId, u64),
-}
-
-/// What a VM did with its core, in counter ticks.
-#[derive(Default)]
-pub struct Account {
-    /// Host counter when it started.
-    pub started: u64,
-    /// Spent in WFI.
-    pub idle: u64,
-    /// Synchronous exits.
-    pub traps: u64,
-    /// Interrupts taken to EL2.
-    pub interrupts: u64,
-    /// When the console last carried a byte, and `idle` then.
-    spoke: Option<(u64, u64)>,
-    /// The longest time between two bytes of the console, and what of it was spent in WFI.
-    silence: (u64, u64),
-}
-
-impl Account {
-    /// The console carried a byte.
-    fn speaks(&mut self) {
-        let now = counter::now();
-        if let Some((then, idle)) = self.spoke.replace((now, self.idle))
-            && now - then > self.silence.0
-        {
-            self.silence = (now - then, self.idle - idle);
-        }
-    }
-}
-
-/// A number of thousandths, as a decimal.
-struct Thousandths(u64);
-
-impl core::fmt::Display for Thousandths {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
-    }
 }
 
 /// vCPU numbers are those of the board; a VM has one.
@@ -187,7 +134,7 @@ impl Guest {
         msr!("mdscr_el1", 0);
         msr!("oslar_el1", 0); // a locked OS lock keeps breakpoints from matching
         barrier_isb();
-        reset_el1(self.controls.hcr & hcr::RW == 0);
+        hardware::reset_el1(self.controls.hcr & hcr::RW == 0);
         self.hcr = self.controls.hcr;
         msr!("hcr_el2", self.hcr);
         barrier_isb();
@@ -195,32 +142,7 @@ impl Guest {
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *area_vcpu = self.entry.clone();
         self.vm.enter(CPU, area_vcpu, &mut self.hardware);
-        self.account = Account {
-            started: counter::now(),
-            ..Account::default()
-        };
-    }
-
-    /// The guest may have dealt with an interrupt that stays active on the host until its
-    /// device lets go of the line: look, before the board answers anything.
-    #[inline]
-    fn resample_forwarded(&mut self) {
-        for index in 0..self.forwarded.len() {
-            let (intid, active) = self.forwarded[index];
-            if active && !gic::is_pending(intid) {
-                self.forwarded[index].1 = false;
-                self.host_interrupt(index, false);
-                gic::deactivate(intid);
-            }
-        }
-    }
-
-    fn host_interrupt(&mut self, index: usize, level: bool) {
-        let world = World {
-            now: self.vm.now(&self.hardware),
-            memory: &self.hardware.memory,
-        };
-        self.vm.board().host_interrupt(&world, index, level);
+        self.account = Account::begin();
     }
 
     /// Interrupt inputs, timer and console, as the board has them now.
@@ -255,159 +177,6 @@ impl Guest {
         if deadline != self.armed || flush.is_some() != self.flush_at.is_some() {
             self.arm(deadline, flush);
         }
-    }
-
-    /// Sets the hypervisor's timer for the board's deadline, or for the link's if that is first.
-    fn arm(&mut self, deadline: Option<Instant>, flush: Option<u64>) {
-        let now = counter::now();
-        self.armed = deadline;
-        self.flush_at = flush.map(|ticks| self.flush_at.unwrap_or(now + ticks));
-        let board = deadline.map(|at| {
-            let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
-            ticks.saturating_add(mrs!("cntvoff_el2"))
-        });
-        match board.into_iter().chain(self.flush_at).min() {
-            None => counter::disarm(),
-            Some(at) => counter::arm(at),
-        }
-    }
-
-    /// Interrupts that are pending for this core, all of them.
-    fn take_interrupts(&mut self) -> Next {
-        self.account.interrupts += 1;
-        self.resample_forwarded();
-        let mut fired = false;
-        loop {
-            let id = gic::acknowledge();
-            if id >= gic::SPURIOUS {
-                break;
-            }
-            gic::end(id);
-            match id {
-                counter::VIRTUAL_TIMER => {
-                    self.timer_forwarded = true;
-                    self.vm.virtual_timer(CPU, &mut self.hardware, true);
-                    continue; // stays active until the guest has dealt with it
-                }
-                counter::HYPERVISOR_TIMER => {
-                    fired = true;
-                    counter::disarm();
-                    if self.flush_at.is_some_and(|at| counter::now() >= at) {
-                        self.flush_at = None;
-                        console::flush_some();
-                    }
-                }
-                gic::WAKE => {}
-                other => {
-                    if let Some(index) = self.forwarded.iter().position(|f| f.0 == other) {
-                        self.forwarded[index].1 = true;
-                        self.host_interrupt(index, true);
-                        continue;
-                    }
-                    console::interrupt(other);
-                }
-            }
-            gic::deactivate(id);
-        }
-        let next = self.vm.catch_up(CPU, &mut self.hardware);
-        self.receive();
-        if fired {
-            self.arm(self.vm.deadline(), console::flush_due(self.hardware.hz()));
-        }
-        self.before_entry();
-        next
-    }
-
-    /// Bytes for this VM's console, as many as its UART takes now.
-    fn receive(&mut self) {
-        let now = self.vm.now(&self.hardware);
-        let world = World {
-            now,
-            memory: &self.hardware.memory,
-        };
-        let board = self.vm.board();
-        let mut heard = false;
-        self.typed_ahead = console::INPUT[self.number].drain(|byte| {
-            heard = true;
-            board.console_receive(&world, byte)
-        });
-        if heard {
-            self.account.speaks();
-        }
-    }
-
-    /// Maps a window of direct reads, with its aliases, or takes it away so that reads trap.
-    fn switch_direct_reads(&mut self, of: usize, on: bool) {
-        let Self {
-            vm,
-            hardware,
-            stage2,
-            ..
-        } = self;
-        let plan = vm.board().plan();
-        for index in (0..plan.windows.len()).filter(|index| stage2::shows(plan, *index, of)) {
-            let place = &mut |backing| hardware.memory.place(backing);
-            let Some(mapping) = stage2::mapping_of(plan, index, true, place) else {
-                continue;
-            };
-            let result = if on && stage2.lookup(&Stage2Tables, mapping.at).is_some() {
-                Ok(())
-            } else if on {
-                stage2.map(&mut Stage2Tables, mapping)
-            } else {
-                stage2.unmap(&mut Stage2Tables, mapping.at, mapping.bytes)
-            };
-            if let Err(why) = result {
-                log::error!("{}: direct reads {on}: {why:?}", plan.windows[index].node);
-            }
-        }
-    }
-
-    /// Maps everything that is mapped after a reset.
-    pub fn map_windows(&mut self) -> Result<(), (usize, stage2::Refused)> {
-        let Self {
-            vm,
-            hardware,
-            stage2,
-            ..
-        } = self;
-        let plan = vm.board().plan();
-        for index in 0..plan.windows.len() {
-            let place = &mut |backing| hardware.memory.place(backing);
-            if let Some(mapping) = stage2::mapping_of(plan, index, true, place) {
-                stage2
-                    .map(&mut Stage2Tables, mapping)
-                    .map_err(|why| (index, why))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// As the power comes on: RAM cleared, stores erased, images copied in from the verified
-    /// bundle.
-    pub fn power_on(&self) -> Result<(), Unbacked> {
-        let memory = &self.hardware.memory;
-        memory.erase_stores();
-        for image in &self.images {
-            if let Place::Store(store, offset) = image.to {
-                memory.store_write(store, offset, image.bytes)?;
-            }
-        }
-        self.load_memory()
-    }
-
-    /// RAM cleared, and its images copied in. Stores stay: a flash keeps through a reset what
-    /// the guest wrote to it.
-    fn load_memory(&self) -> Result<(), Unbacked> {
-        let memory = &self.hardware.memory;
-        memory.clear();
-        for image in &self.images {
-            if let Place::Memory(at) = image.to {
-                memory.load(at, image.bytes)?;
-            }
-        }
-        memory.publish();
-        Ok(())
     }
 
     /// What a trap asked for, until the guest can be entered again.
@@ -477,17 +246,11 @@ impl Guest {
         self.vm.reset(&self.hardware);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
-        self.timer_forwarded = false;
+        if core::mem::take(&mut self.timer_forwarded) {
+            gic::deactivate(counter::VIRTUAL_TIMER);
+        }
         self.armed = None;
         self.load_registers(vcpu);
-    }
-
-    fn reset_direct_reads(&mut self, window: usize) {
-        let kind = &self.vm.board().plan().windows[window].kind;
-        if let WindowKind::DirectReads { at_reset, .. } = *kind {
-            self.switch_direct_reads(window, false);
-            self.switch_direct_reads(window, at_reset);
-        }
     }
 
     fn end(&mut self, why: &str) -> ! {
@@ -517,80 +280,6 @@ impl Guest {
             );
         }
         idle_after_failure()
-    }
-}
-
-/// EL1 as a reset leaves it; what the architecture leaves unknown is zero.
-fn reset_el1(a32: bool) {
-    // RES1 bits and the reset values of SCTLR (DDI 0487, G8.2.126 and D17.2.118).
-    msr!("sctlr_el1", if a32 { 0x00c5_0078 } else { 0x30d0_0800 });
-    for_each_zero();
-}
-
-macro_rules! zero {
-    ($($name:literal),* $(,)?) => { $(msr!($name, 0);)* };
-}
-
-fn for_each_zero() {
-    zero!(
-        "vbar_el1",
-        "cpacr_el1",
-        "ttbr0_el1",
-        "ttbr1_el1",
-        "tcr_el1",
-        "mair_el1",
-        "amair_el1",
-        "esr_el1",
-        "far_el1",
-        "elr_el1",
-        "spsr_el1",
-        "sp_el0",
-        "sp_el1",
-        "ifsr32_el2",
-        "dacr32_el2",
-        "spsr_abt",
-        "spsr_und",
-        "spsr_irq",
-        "spsr_fiq",
-        "contextidr_el1",
-        "tpidr_el0",
-        "tpidrro_el0",
-        "tpidr_el1",
-        "par_el1",
-        "cntkctl_el1",
-        "csselr_el1",
-        "fpexc32_el2",
-        "afsr0_el1",
-        "afsr1_el1",
-        "cntv_cval_el0",
-    );
-}
-
-/// Reads a tapped register of the host.
-pub fn host_register_read(at: HostPa, width: Width) -> u64 {
-    // SAFETY: the board answers with a host address only inside a tapped window, whose pages
-    // were mapped as device memory when the VM was built; reading them is the guest's own
-    // access, which it would make itself without the tap.
-    unsafe {
-        match width {
-            Width::Byte => u64::from((at.0 as *const u8).read_volatile()),
-            Width::Half => u64::from((at.0 as *const u16).read_volatile()),
-            Width::Word => u64::from((at.0 as *const u32).read_volatile()),
-            Width::Double => (at.0 as *const u64).read_volatile(),
-        }
-    }
-}
-
-/// Writes a tapped register of the host.
-pub fn host_register_write(at: HostPa, width: Width, value: u64) {
-    // SAFETY: as in `host_register_read`.
-    unsafe {
-        match width {
-            Width::Byte => (at.0 as *mut u8).write_volatile(value as u8),
-            Width::Half => (at.0 as *mut u16).write_volatile(value as u16),
-            Width::Word => (at.0 as *mut u32).write_volatile(value as u32),
-            Width::Double => (at.0 as *mut u64).write_volatile(value),
-        }
     }
 }
 
@@ -650,10 +339,19 @@ extern "C" fn idle() -> ! {
                 counter::HYPERVISOR_TIMER => counter::disarm(),
                 counter::VIRTUAL_TIMER => msr!("cntv_ctl_el0", 0),
                 gic::WAKE => {}
-                other => console::interrupt(other),
+                other => serve_or_disable(other),
             }
             gic::deactivate(id);
         }
+    }
+}
+
+/// An interrupt that is no guest's: the link's, or one whose VM has ended and whose device goes
+/// on asking. That must not keep the core busy for ever.
+fn serve_or_disable(intid: u32) {
+    if !console::interrupt(intid) {
+        gic::disable(intid);
+        log::warn!("interrupt {intid} of the host belongs to no running VM: disabled");
     }
 }
 
@@ -667,7 +365,7 @@ fn guest_of(area: &mut CoreArea) -> (&mut Box<Guest>, &mut Vcpu) {
 extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let (guest, vcpu) = guest_of(area);
     #[cfg(feature = "fault-injection")]
-    super::fault::injected(esr);
+    crate::arch::fault::injected(esr);
     guest.account.traps += 1;
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
