@@ -63,6 +63,8 @@ pub struct Outcome {
     pub missing: Option<String>,
     /// What the consoles, the monitor and the reports printed.
     pub text: String,
+    /// The same, but each channel's in one piece, however they took turns on the link.
+    pub apart: String,
     /// How many times the link lost or damaged something.
     pub damages: usize,
     /// What QEMU itself said.
@@ -239,6 +241,7 @@ impl Machine<'_> {
             end,
             missing: session.play.missing().map(str::to_owned),
             text,
+            apart: session.screen.apart(),
             damages: session.screen.damages(),
             qemu_said: said.and_then(|said| said.join().ok()).unwrap_or_default(),
             took: began.elapsed(),

@@ -16,6 +16,8 @@ pub struct Screen {
     lines: BTreeMap<Channel, Vec<u8>>,
     /// Everything, without colours.
     text: Vec<u8>,
+    /// What each channel printed, in one piece.
+    apart: BTreeMap<Channel, Vec<u8>>,
     /// Whether the focused console's last line is unfinished on the screen.
     midline: bool,
     damages: usize,
@@ -37,6 +39,7 @@ impl Screen {
             focus: 0,
             lines: BTreeMap::new(),
             text: Vec::new(),
+            apart: BTreeMap::new(),
             midline: false,
             damages: 0,
         }
@@ -44,6 +47,8 @@ impl Screen {
 
     /// Something was printed.
     pub fn print(&mut self, channel: Channel, bytes: &[u8]) {
+        let apart = self.apart.entry(channel).or_default();
+        apart.extend(bytes.iter().filter(|byte| **byte != b'\r'));
         if channel == Channel::Console(self.focus) {
             self.raw(bytes);
             if let Some(last) = bytes.last() {
@@ -137,6 +142,16 @@ impl Screen {
             self.raw(b"\n");
         }
         self.flush();
+    }
+
+    /// What each channel printed, one after the other: the consoles in the VMs' order, then the
+    /// monitor, then the reports.
+    pub fn apart(&self) -> String {
+        let texts = self.apart.values();
+        texts
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Everything that was printed.

@@ -31,7 +31,7 @@ fn play_file(file: &Path, host: &str, script: &[&str]) -> Outcome {
     assert_eq!(
         outcome.damages, 0,
         "the link lost something:\n{}",
-        outcome.text
+        outcome.apart
     );
     outcome
 }
@@ -91,7 +91,7 @@ impl Linux {
         ];
         script.extend(steps);
         let outcome = play_file(file, host, &script);
-        let shell = outcome.text.split("uname -m").nth(1).unwrap_or_default();
+        let shell = outcome.apart.split("uname -m").nth(1).unwrap_or_default();
         let shell = shell.to_owned();
         assert!(
             interrupts(&shell, self.timer) > 0,
@@ -108,7 +108,7 @@ impl Linux {
     fn prints_what_qemus_board_does(&self) {
         let (_, outcome) = self.boots(&self.file(), "qemu-virt-gicv2", &[]);
         let theirs = kernel_log::recorded(self.board, self.dtb);
-        let lines = kernel_log::unexplained(self.board, &outcome.text, &theirs);
+        let lines = kernel_log::unexplained(self.board, &outcome.apart, &theirs);
         assert!(
             lines.is_empty(),
             "lines of one log only (+ here, - QEMU's {}), which docs/fidelity.md does not \
@@ -152,12 +152,12 @@ impl Linux {
             .collect();
         let guest = uptimes[1] - uptimes[0];
         let before = |unit: &str| -> f64 {
-            let number = outcome.text.split(unit).next().unwrap_or_default();
+            let number = outcome.apart.split(unit).next().unwrap_or_default();
             let number = number.split_whitespace().next_back().unwrap_or_default();
             number.parse().unwrap_or_else(|_| panic!("no {unit}"))
         };
         let account = outcome
-            .text
+            .apart
             .split("longest silence")
             .nth(1)
             .unwrap_or_default();
@@ -240,10 +240,10 @@ fn u_boot(host: &str) {
             "=> ",
         ],
     );
-    match times(&outcome.text)[..] {
+    match times(&outcome.apart)[..] {
         // The clock shows whole seconds.
         [before, after] => assert!((2..=3).contains(&(after - before)), "{before} to {after}"),
-        ref other => panic!("{other:?} in\n{}", outcome.text),
+        ref other => panic!("{other:?} in\n{}", outcome.apart),
     }
 }
 
@@ -260,7 +260,7 @@ fn virt_v7_runs_u_boot_in_place_on_a_gicv2_host() {
 #[test]
 fn devices_of_the_host_answer_the_same_with_and_without_a_tap() {
     let said = |system, host| {
-        let text = play(system, host, &["begins", "PASS passthrough64"]).text;
+        let text = play(system, host, &["begins", "PASS passthrough64"]).apart;
         let from = text.split("passthrough64: begins").nth(1);
         let said = from.and_then(|rest| rest.split("PASS").next());
         said.unwrap_or_else(|| panic!("cut off: {text}")).to_owned()
@@ -281,7 +281,7 @@ fn virt_v8_says_hello_on_both_hosts() {
         play(
             "virt-v8-hello.toml",
             host,
-            &["hello from EL1", "type; q ends", "> q", "passed"],
+            &["hello from EL1", "type; q ends", "> q", "PASS hello64"],
         );
     }
 }
@@ -310,12 +310,12 @@ fn own_firmware_finds_the_cpus_of_its_boards() {
             "ok the diagnostic register keeps its bits",
         ] {
             assert!(
-                outcome.text.contains(line),
+                outcome.apart.contains(line),
                 "no {line} in\n{}",
-                outcome.text
+                outcome.apart
             );
         }
-        assert!(!outcome.text.contains("BAD"), "{}", outcome.text);
+        assert!(!outcome.apart.contains("BAD"), "{}", outcome.apart);
     }
 }
 
@@ -329,9 +329,9 @@ fn own_firmware_finds_the_secure_gic_and_a_big_endian_bus() {
             "ok group 1 arrives as IRQ",
         ] {
             assert!(
-                outcome.text.contains(line),
+                outcome.apart.contains(line),
                 "no {line} in\n{}",
-                outcome.text
+                outcome.apart
             );
         }
     }
@@ -343,7 +343,7 @@ fn dies(system: &str, host: &str, before: &[&str], parts: &[&str]) {
     // What the VMs print side by side has no order. `press` dies in its first 50 ms, `panel` waits
     // for two timers and what is typed.
     let outcome = play(system, host, &["type; q ends", "> q", "PASS hello64"]);
-    let text = &outcome.text;
+    let text = &outcome.apart;
     let (first, report) = text.split_once("VM press stopped: ").unwrap_or_default();
     let firsts = before.iter().filter(|part| !first.contains(**part));
     let lasts = ["PASS hello64"];
