@@ -19,7 +19,6 @@ use reliquary::board::plan::WindowKind;
 use reliquary::board::{MapError, Plan};
 use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
 use reliquary::units::{HostPa, Ipa};
-use reliquary::vm::el2_controls::El2Controls;
 use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Vcpu, Vm};
 use spin::Once;
@@ -388,6 +387,7 @@ fn build_guest(
     let vm = Vm::new(&spec.name, plan, counter::hz()).map_err(|why| why.to_string())?;
     // VMID 0 is no VM's.
     let vttbr = stage2.root().0 | (number as u64 + 1) << 48;
+    let controls = vm.controls(spec.trap_wfi);
     let mut guest = Box::new(Guest::new(
         vm,
         Hardware { memory },
@@ -397,7 +397,7 @@ fn build_guest(
         images,
         registers_of(&spec.entry),
         forwarded,
-        El2Controls::new(a32, !spec.count_idle),
+        controls,
     ));
     guest
         .map_windows()

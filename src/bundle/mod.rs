@@ -100,8 +100,9 @@ pub struct VmSpec {
     pub map: ItemId,
     /// The host core of each vCPU.
     pub cores: Vec<u8>,
-    /// Whether a WFI traps, so that the hypervisor counts the time that the VM is idle.
-    pub count_idle: bool,
+    /// Whether a WFI traps: then it ends for the VM's own interrupts only, and the hypervisor
+    /// counts the time that the VM is idle.
+    pub trap_wfi: bool,
     /// What is copied to where before the VM starts: into RAM, or into a flash's store when
     /// the address lies in a flash window.
     pub loads: Vec<Load>,

@@ -14,7 +14,7 @@ fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
         name: name.into(),
         map,
         cores: vec![0],
-        count_idle: false,
+        trap_wfi: true,
         loads,
         entry,
     }

@@ -16,7 +16,7 @@
 //! | 9 | FB | 1 | 1 | A guest's TLB and I-cache maintenance reaches every core that it may have run on. |
 //! | 10-11 | BSU | 01 | 01 | Its barriers reach as far as that. |
 //! | 12 | DC | 0 | 0 | The guest's MMU off means what its manual says: device memory. |
-//! | 13 | TWI | owned: 0 | owned: 0 | On a core of its own a WFI may sleep: an interrupt to EL2 wakes it. Set where VMs share a core, and for a VM whose idle time is counted (`idle = "count"`). |
+//! | 13 | TWI | 1 | 1 | A WFI must end for the guest's own interrupts only, and its idle time is counted. 0 for a VM with `wfi = "direct"`: the core then sleeps without a trap, and any interrupt of the host wakes the guest too. |
 //! | 14 | TWE | 0 | 0 | WFE is a hint, and the event stream wakes it. |
 //! | 15 | TID0 | 1 | 0 | FPSID and JIDR are the board's CPU's. |
 //! | 16 | TID1 | 1 | 1 | TCMTR, TLBTR, AIDR and REVIDR are the board's CPU's. |
@@ -169,9 +169,8 @@ pub struct El2Controls {
 }
 
 impl El2Controls {
-    /// For an AArch32 guest (`a32`) or an AArch64 one, on a core that serves no other VM
-    /// (`owned`) or that VMs share; one whose idle time is counted is as one that shares.
-    pub const fn new(a32: bool, owned: bool) -> Self {
+    /// For an AArch32 guest (`a32`) or an AArch64 one, whose WFI traps or not.
+    pub const fn new(a32: bool, trap_wfi: bool) -> Self {
         let mut hcr = hcr::VM
             | hcr::SWIO
             | hcr::PTW
@@ -188,7 +187,7 @@ impl El2Controls {
             | hcr::TACR
             | hcr::TSW;
         hcr |= if a32 { hcr::TID0 } else { hcr::RW };
-        if !owned {
+        if trap_wfi {
             hcr |= hcr::TWI;
         }
         let hstr = if a32 {
@@ -224,9 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn wfi_traps_only_where_the_core_is_shared() {
-        assert_eq!(El2Controls::new(true, true).hcr & hcr::TWI, 0);
-        assert_ne!(El2Controls::new(true, false).hcr & hcr::TWI, 0);
+    fn wfi_traps_where_it_is_told_to() {
+        assert_ne!(El2Controls::new(true, true).hcr & hcr::TWI, 0);
+        assert_eq!(El2Controls::new(true, false).hcr & hcr::TWI, 0);
     }
 
     const DOCS: &str = include_str!("../../docs/trap-table.md");
@@ -257,7 +256,7 @@ mod tests {
     fn value(field: &str, name: &str, cell: &str) -> u64 {
         let mask = bits(field);
         let several = field.contains(", ") || name.contains(", ");
-        match cell.trim_start_matches("owned: ") {
+        match cell {
             "0" => 0,
             "1" if several => mask,
             number => u64::from_str_radix(number, 2).unwrap() << mask.trailing_zeros(),

@@ -298,10 +298,9 @@ impl Vm {
         self.model
     }
 
-    /// The values of EL2's control registers for this VM. `owned` says that its core serves no
-    /// other VM: WFI then need not trap.
-    pub fn controls(&self, owned: bool) -> El2Controls {
-        El2Controls::new(!self.model.aarch64, owned)
+    /// The values of EL2's control registers for this VM, whose WFI traps or not.
+    pub fn controls(&self, trap_wfi: bool) -> El2Controls {
+        El2Controls::new(!self.model.aarch64, trap_wfi)
     }
 
     /// What vCPU `cpu` reads as its identity.

@@ -48,8 +48,9 @@ pub struct Vm {
     pub board: Located<String>,
     /// The host core of each vCPU.
     pub cores: Located<Vec<u8>>,
-    /// `idle = "count"`: its WFI traps, and the account at its end has its idle time.
-    pub count_idle: bool,
+    /// Unless `wfi = "direct"`: its WFI traps, so that it wakes for its own interrupts only, and
+    /// the account at its end has its idle time.
+    pub trap_wfi: bool,
     /// RAM; without it, as much as the board has.
     pub memory: Option<Located<u64>>,
     /// What runs.
@@ -201,18 +202,18 @@ fn read_vm(
     let entry = table
         .take("entry")
         .map(|entry| read_entry(source, &title, &entry));
-    let idle = table.text(source, "idle");
-    let count_idle = idle.as_ref().is_some_and(|idle| idle.value == "count");
-    if let Some(idle) = idle.filter(|_| !count_idle) {
+    let wfi = table.text(source, "wfi");
+    let trap_wfi = wfi.as_ref().is_none_or(|wfi| wfi.value != "direct");
+    if let Some(wfi) = wfi.filter(|wfi| trap_wfi && wfi.value != "trap") {
         source.fault(
-            idle.line,
-            format!("`idle` cannot be \"{}\"", idle.value),
-            "write idle = \"count\" to have the VM's idle time counted, or leave it out",
+            wfi.line,
+            format!("`wfi` cannot be \"{}\"", wfi.value),
+            "write wfi = \"trap\" (as without it) or wfi = \"direct\"",
         );
     }
     table.finish(source);
     Some(Vm {
-        count_idle,
+        trap_wfi,
         cores: cores.unwrap_or(Located {
             value: vec![0],
             line: name.line,

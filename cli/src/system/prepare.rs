@@ -33,8 +33,8 @@ pub struct PreparedVm {
     pub name: String,
     /// The host core of each vCPU.
     pub cores: Vec<u8>,
-    /// Whether its idle time is counted.
-    pub count_idle: bool,
+    /// Whether its WFI traps.
+    pub trap_wfi: bool,
     /// Its board.
     pub board: VmBoard,
     /// What is put where.
@@ -193,7 +193,7 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
     Ok(PreparedVm {
         name,
         cores,
-        count_idle: vm.count_idle,
+        trap_wfi: vm.trap_wfi,
         board,
         placed,
         entry,
@@ -329,7 +329,7 @@ impl Prepared {
                 name: vm.name,
                 map,
                 cores: vm.cores,
-                count_idle: vm.count_idle,
+                trap_wfi: vm.trap_wfi,
                 loads,
                 entry: vm.entry,
             });
