@@ -129,6 +129,13 @@ fn an_unknown_key_is_told_with_the_nearest() {
 }
 
 #[test]
+fn a_way_to_wait_that_there_is_not_is_told() {
+    let faults = faults_of(BOARD, &system("memory =", "wfi = \"sometimes\"\nmemory ="));
+    assert_fault(&faults, "system.toml", 6, "`wfi` cannot be \"sometimes\"");
+    assert!(faults[0].mend.as_deref().unwrap().contains("direct"));
+}
+
+#[test]
 fn an_unknown_host_is_told() {
     assert_fault(
         &faults_of(BOARD, &system("qemu-virt", "qemu-vrit")),
