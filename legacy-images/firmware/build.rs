@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 12] = [
+const PROGRAMS: [(&str, &str, &str); 13] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -15,6 +15,7 @@ const PROGRAMS: [(&str, &str, &str); 12] = [
     ("vexpress-a15.ld", "arm", "die-nosyndrome"),
     ("vexpress-a15.ld", "arm", "die-unclaimed"),
     ("vexpress-a15.ld", "arm", "bigendian"),
+    ("virt-v8.ld", "aarch64", "loadstore-a64"),
 ];
 
 fn main() {

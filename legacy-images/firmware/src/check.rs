@@ -80,7 +80,8 @@ fn name() -> &'static str {
     unsafe { core::str::from_utf8_unchecked(core::slice::from_raw_parts(start, size)) }
 }
 
-fn end(last: fmt::Arguments<'_>) -> ! {
+/// Prints the last line, and turns the board off.
+pub fn end(last: fmt::Arguments<'_>) -> ! {
     println!("{last}");
     // SAFETY: null, or what `begin` stored: a `&'static Board`.
     match unsafe { BOARD.load(Ordering::Relaxed).as_ref() } {

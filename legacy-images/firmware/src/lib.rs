@@ -16,6 +16,7 @@ pub mod forwarded;
 pub mod gic;
 #[cfg(target_arch = "arm")]
 pub mod identity;
+pub mod loadstore;
 
 /// A board, as far as every program needs it.
 pub struct Board {
