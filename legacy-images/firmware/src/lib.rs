@@ -39,6 +39,11 @@ pub const VIRT_V8: Board = Board {
     console: 0x0900_0000,
     off: Off::Psci,
 };
+/// QEMU virt's layout, 32-bit.
+pub const VIRT_V7: Board = Board {
+    console: 0x0900_0000,
+    off: Off::Psci,
+};
 /// Versatile Express with the Cortex-A9 tile (legacy memory map).
 pub const VEXPRESS_A9: Board = Board {
     console: 0x1000_9000,
