@@ -5,6 +5,9 @@
 
 use super::instruction::Operation;
 
+mod t16;
+mod t32;
+
 /// The instruction set that the guest was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -23,8 +26,9 @@ pub struct Undecoded;
 
 /// What the instruction `word` loads or stores. A condition (A32's, or an IT block's) is not
 /// looked at: what faulted was executed.
-pub fn decode(state: State, _word: u32) -> Result<Operation, Undecoded> {
+pub fn decode(state: State, word: u32) -> Result<Operation, Undecoded> {
     match state {
-        State::A64 | State::A32 | State::T32 => Err(Undecoded),
+        State::A64 | State::A32 => Err(Undecoded),
+        State::T32 => t32::decode(word),
     }
 }
