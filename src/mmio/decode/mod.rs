@@ -3,10 +3,12 @@
 //! [`decode`] is total: for each word and state it gives an [`Operation`] or says [`Undecoded`],
 //! without loops. DDI 0487: C4.1 (A64), F4.1 (A32), F3.1 (T32).
 
-use super::instruction::Operation;
-
+mod a32;
+mod neon;
 mod t16;
 mod t32;
+
+use super::instruction::Operation;
 
 /// The instruction set that the guest was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,8 @@ pub struct Undecoded;
 /// looked at: what faulted was executed.
 pub fn decode(state: State, word: u32) -> Result<Operation, Undecoded> {
     match state {
-        State::A64 | State::A32 => Err(Undecoded),
+        State::A32 => a32::decode(word),
         State::T32 => t32::decode(word),
+        State::A64 => Err(Undecoded),
     }
 }

@@ -3,95 +3,112 @@
 //! DDI 0487: F3.1.1 (the groups), F5.1 (each instruction, its encoding T1; POP's and PUSH's too).
 
 use super::Undecoded;
-use super::t32::{bits, plain};
+use super::neon::{bit, immediate};
+use super::t32::plain;
 use crate::access::Width::{self, Byte, Half, Word};
-use crate::mmio::instruction::Extend::{Sign32, Zero};
 use crate::mmio::instruction::{
-    Address, Bank, Base, Block, Index, Modify, Multiple, Offset, Operation,
+    Address, Bank, Base, Block, Extend, General, Index, Modify, Multiple, Offset, Operation,
 };
 
-/// SP.
 const SP: u8 = 13;
-/// LR's bit in a list.
-const LR: u16 = 1 << 14;
-/// PC's bit in a list.
-const PC: u16 = 1 << 15;
+const LR: u32 = 1 << 14;
+const PC: u32 = 1 << 15;
 
 /// What the instruction in the low half of `word` loads or stores.
 pub(super) fn decode(word: u32) -> Result<Operation, Undecoded> {
-    let load = bits(word, 11, 11) != 0;
-    let [r8, r6, r3, r0] = [8, 6, 3, 0].map(|at: u32| bits(word, at.wrapping_add(2), at) as u8);
-    let imm8 = bits(word, 7, 0);
-    // The offset counts what is moved.
-    let short = |width: Width| {
-        let offset = bits(word, 10, 6).wrapping_mul(width.bytes() as u32);
-        (Base::Register(r3), immediate(offset), load, width, Zero, r0)
-    };
-    let long = |base, load| (base, immediate(imm8 << 2), load, Word, Zero, r8);
-    let (base, offset, load, width, extend, rt) = match bits(word, 15, 12) {
-        0b0100 if load => long(Base::Pc, true),
-        0b0101 => {
-            let (load, width, extend) = match bits(word, 11, 9) {
-                0b000 => (false, Word, Zero),
-                0b001 => (false, Half, Zero),
-                0b010 => (false, Byte, Zero),
-                0b011 => (true, Byte, Sign32),
-                0b100 => (true, Word, Zero),
-                0b101 => (true, Half, Zero),
-                0b110 => (true, Byte, Zero),
-                _ => (true, Half, Sign32),
+    let load = bit(word, 11);
+    let imm8 = word & 0xff;
+    let r8 = low(word, 8);
+    match word.wrapping_shr(12) {
+        0b0100 if load => Ok(by_word(word, Base::Pc)),
+        0b0101 => Ok(by_register(word)),
+        0b0110 => Ok(by_immediate(word, Word)),
+        0b0111 => Ok(by_immediate(word, Byte)),
+        0b1000 => Ok(by_immediate(word, Half)),
+        0b1001 => Ok(by_word(word, Base::Register(SP))),
+        // PUSH goes down; all others go up.
+        0b1011 if word & 0x600 == 0x400 => {
+            let (block, extra) = if load {
+                (Block::IncrementAfter, PC)
+            } else {
+                (Block::DecrementBefore, LR)
             };
-            let offset = Offset::Register {
-                register: r6,
-                subtract: false,
-                modify: Modify::Lsl(0),
-            };
-            (Base::Register(r3), offset, load, width, extend, r0)
+            let list = if bit(word, 8) { imm8 | extra } else { imm8 };
+            multiple(SP, list, load, block, true)
         }
-        0b0110 => short(Word),
-        0b0111 => short(Byte),
-        0b1000 => short(Half),
-        0b1001 => long(Base::Register(SP), load),
-        // PUSH and POP: bit 8 is LR, or PC.
-        0b1011 if bits(word, 10, 9) == 0b10 => {
-            let extra = if load { PC } else { LR };
-            let list = imm8 as u16 | if bits(word, 8, 8) == 0 { 0 } else { extra };
-            return multiple(SP, list, load, true);
-        }
-        // LDM leaves the base alone when it loads it.
+        // LDM leaves a base alone that it loads.
         0b1100 => {
-            let list = imm8 as u16;
-            let write_back = !load || list.checked_shr(r8.into()).unwrap_or(0) & 1 == 0;
-            return multiple(r8, list, load, write_back);
+            let write_back = !(load && bit(word, r8.into()));
+            multiple(r8, imm8, load, Block::IncrementAfter, write_back)
         }
-        _ => return Err(Undecoded),
-    };
-    let address = Address {
+        _ => Err(Undecoded),
+    }
+}
+
+/// A register of three bits.
+const fn low(word: u32, at: u32) -> u8 {
+    (word.wrapping_shr(at) & 7) as u8
+}
+
+fn at(base: Base, offset: Offset) -> Address {
+    Address {
         base,
         offset,
         index: Index::Offset,
+    }
+}
+
+/// LDR (literal), and from SP: an offset of words.
+fn by_word(word: u32, base: Base) -> Operation {
+    let address = at(base, immediate(true, (word & 0xff).wrapping_mul(4)));
+    Operation::General(plain(address, bit(word, 11), Word, low(word, 8)))
+}
+
+/// The offset counts what is moved.
+fn by_immediate(word: u32, width: Width) -> Operation {
+    let bytes = (word.wrapping_shr(6) & 31).wrapping_mul(width.bytes() as u32);
+    let address = at(Base::Register(low(word, 3)), immediate(true, bytes));
+    Operation::General(plain(address, bit(word, 11), width, low(word, 0)))
+}
+
+fn by_register(word: u32) -> Operation {
+    let offset = Offset::Register {
+        register: low(word, 6),
+        subtract: false,
+        modify: Modify::Lsl(0),
     };
-    Ok(Operation::General(plain(address, load, width, extend, rt)))
+    let op = low(word, 9);
+    let width = match op {
+        0 | 4 => Word,
+        1 | 5 | 7 => Half,
+        _ => Byte,
+    };
+    let address = at(Base::Register(low(word, 3)), offset);
+    Operation::General(General {
+        extend: if op & 3 == 3 {
+            Extend::Sign32
+        } else {
+            Extend::Zero
+        },
+        ..plain(address, op >= 3, width, low(word, 0))
+    })
 }
 
-fn immediate(bytes: u32) -> Offset {
-    Offset::Immediate(bytes.into())
-}
-
-/// PUSH goes down from SP; the others go up from their base.
-fn multiple(base: u8, list: u16, load: bool, write_back: bool) -> Result<Operation, Undecoded> {
+fn multiple(
+    base: u8,
+    list: u32,
+    load: bool,
+    block: Block,
+    write_back: bool,
+) -> Result<Operation, Undecoded> {
     if list == 0 {
         return Err(Undecoded);
     }
     Ok(Operation::Multiple(Multiple {
         base,
-        list,
+        list: list as u16,
         load,
-        block: if base == SP && !load {
-            Block::DecrementBefore
-        } else {
-            Block::IncrementAfter
-        },
+        block,
         write_back,
         bank: Bank::Current,
     }))

@@ -6,239 +6,163 @@
 //! Bits that should be 0 or 1 are not looked at. Memory hints that are reserved (Rt of 15 in a
 //! signed halfword's load) do nothing, as PLD and PLI do, and are decoded as those.
 
+use super::neon::{self, address, bit, immediate, register};
 use super::{Undecoded, t16};
 use crate::access::Width;
 use crate::mmio::instruction::{
-    Address, Bank, Base, Block, Class, Extend, General, Index, Modify, Multiple, Offset, Operation,
+    Address, Bank, Block, Class, Extend, General, Index, Modify, Multiple, Offset, Operation,
     ReturnState, TableBranch,
 };
 
 /// What the instruction `word` loads or stores.
 pub(super) fn decode(word: u32) -> Result<Operation, Undecoded> {
-    match bits(word, 31, 25) {
-        0 if word >> 16 == 0 => t16::decode(word),
-        0b1110100 if bits(word, 22, 22) == 0 => multiple(word),
-        0b1110100 if bits(word, 24, 24) | bits(word, 21, 21) == 0 => exclusive(word),
-        0b1110100 => dual(word),
-        0b1111100 => single(word),
+    match word.wrapping_shr(24) {
+        0 if word < 0x1_0000 => t16::decode(word),
+        0xe8 | 0xe9 if !bit(word, 22) => multiple(word),
+        0xe8 if !bit(word, 21) => exclusive(word),
+        0xe8 | 0xe9 => dual(word),
+        0xec | 0xed => neon::coprocessor(word),
+        0xf9 if !bit(word, 20) => neon::structures(word),
+        0xf8 | 0xf9 => single(word),
         _ => Err(Undecoded),
     }
 }
 
-/// The field `word<high:low>`.
-pub(super) const fn bits(word: u32, high: u32, low: u32) -> u32 {
-    word.wrapping_shl(31_u32.wrapping_sub(high))
-        .wrapping_shr(31_u32.wrapping_sub(high).wrapping_add(low))
-}
-
-/// A register's number, from `word<low+3:low>`.
-const fn register(word: u32, low: u32) -> u8 {
-    bits(word, low.wrapping_add(3), low) as u8
-}
-
 /// Of general registers, with nothing special about it.
-pub(super) const fn plain(
-    address: Address,
-    load: bool,
-    width: Width,
-    extend: Extend,
-    first: u8,
-) -> General {
+pub(super) fn plain(address: Address, load: bool, width: Width, first: u8) -> General {
     General {
         address,
         load,
         width,
-        extend,
+        extend: Extend::Zero,
         first,
         second: None,
         class: Class::Plain,
     }
 }
 
-/// R15 as a base is the PC.
-const fn base(rn: u8) -> Base {
-    if rn == 15 {
-        Base::Pc
-    } else {
-        Base::Register(rn)
-    }
-}
-
-/// An offset of `bytes`, which `add` adds.
-fn immediate(bytes: u32, add: bool) -> Offset {
-    let bytes = i64::from(bytes);
-    Offset::Immediate(if add { bytes } else { bytes.wrapping_neg() })
-}
-
-/// Bits 24 and 21, or 10 and 8: P and W. Neither is another instruction.
-const fn index(p: bool, w: bool) -> Index {
-    match (p, w) {
-        (true, false) => Index::Offset,
-        (true, true) => Index::Pre,
-        (false, _) => Index::Post,
-    }
-}
-
 /// Load/store multiple; RFE and SRS.
 fn multiple(word: u32) -> Result<Operation, Undecoded> {
-    let load = bits(word, 20, 20) != 0;
-    let write_back = bits(word, 21, 21) != 0;
-    let rn = register(word, 16);
-    let list = word as u16;
-    let (state, block) = match bits(word, 24, 23) {
-        0b00 => (true, Block::DecrementBefore),
-        0b01 => (false, Block::IncrementAfter),
-        0b10 => (false, Block::DecrementBefore),
-        _ => (true, Block::IncrementAfter),
+    let (load, write_back) = (bit(word, 20), bit(word, 21));
+    let (base, list) = (register(word, 16), word as u16);
+    let block = if bit(word, 23) {
+        Block::IncrementAfter
+    } else {
+        Block::DecrementBefore
     };
-    if state && !load {
-        return Ok(Operation::StoreReturnState(ReturnState {
-            base: bits(word, 4, 0) as u8,
-            block,
-            write_back,
-        }));
-    }
-    if rn == 15 && write_back {
-        return Err(Undecoded);
-    }
-    if state {
-        return Ok(Operation::ReturnFromException(ReturnState {
-            base: rn,
-            block,
-            write_back,
-        }));
-    }
-    if list == 0 {
-        return Err(Undecoded);
-    }
-    Ok(Operation::Multiple(Multiple {
-        base: rn,
-        list,
-        load,
+    let state = |base| ReturnState {
+        base,
         block,
         write_back,
-        bank: Bank::Current,
-    }))
+    };
+    match (bit(word, 24) == bit(word, 23), load) {
+        (true, false) => Ok(Operation::StoreReturnState(state((word & 31) as u8))),
+        _ if base == 15 && write_back => Err(Undecoded),
+        (true, true) => Ok(Operation::ReturnFromException(state(base))),
+        _ if list == 0 => Err(Undecoded),
+        (false, _) => Ok(Operation::Multiple(Multiple {
+            base,
+            list,
+            load,
+            block,
+            write_back,
+            bank: Bank::Current,
+        })),
+    }
 }
 
 /// Load/store dual, immediate and literal.
 fn dual(word: u32) -> Result<Operation, Undecoded> {
-    let write_back = bits(word, 21, 21) != 0;
-    let rn = register(word, 16);
-    if rn == 15 && write_back {
-        return Err(Undecoded);
-    }
-    let address = Address {
-        base: base(rn),
-        offset: immediate(bits(word, 7, 0) << 2, bits(word, 23, 23) != 0),
-        index: index(bits(word, 24, 24) != 0, write_back),
+    let index = match (bit(word, 24), bit(word, 21)) {
+        (true, false) => Index::Offset,
+        (true, true) => Index::Pre,
+        (false, _) => Index::Post,
     };
-    let load = bits(word, 20, 20) != 0;
-    let rt = register(word, 12);
+    let offset = immediate(bit(word, 23), (word & 0xff).wrapping_mul(4));
+    let address = address(register(word, 16), offset, index)?;
     Ok(Operation::General(General {
         second: Some(register(word, 8)),
-        ..plain(address, load, Width::Word, Extend::Zero, rt)
+        ..plain(address, bit(word, 20), Width::Word, register(word, 12))
     }))
 }
 
 /// Load/store exclusive, load-acquire and store-release, table branch.
 fn exclusive(word: u32) -> Result<Operation, Undecoded> {
-    let load = bits(word, 20, 20) != 0;
-    let rn = register(word, 16);
+    let load = bit(word, 20);
     // LDREX and STREX have an offset where the others have op and size.
-    let words = bits(word, 23, 23) == 0;
-    let (op, size, offset, status) = if words {
-        (0b01, 0b10, bits(word, 7, 0) << 2, register(word, 8))
+    let (op, size, bytes, status) = if bit(word, 23) {
+        let size = word.wrapping_shr(4) & 3;
+        (word.wrapping_shr(6) & 3, size, 0, register(word, 0))
     } else {
-        let op = bits(word, 7, 6);
-        (op, bits(word, 5, 4), 0, register(word, 0))
+        (4, 2, (word & 0xff).wrapping_mul(4), register(word, 8))
     };
-    let class = match op {
-        0b00 if load && size < 0b10 => {
+    let class = match (op, size) {
+        (0, 0 | 1) if load => {
             return Ok(Operation::TableBranch(TableBranch {
-                base: rn,
+                base: register(word, 16),
                 index: register(word, 0),
-                half: size == 0b01,
+                half: size == 1,
             }));
         }
-        0b01 if size == 0b10 && !words => return Err(Undecoded),
-        0b01 | 0b11 if load => Class::LoadExclusive,
-        0b01 | 0b11 => Class::StoreExclusive { status },
-        0b10 if size < 0b11 => Class::Ordered,
-        _ => return Err(Undecoded),
+        (0, _) | (1, 2) | (2, 3) => return Err(Undecoded),
+        (2, _) => Class::Ordered,
+        _ if load => Class::LoadExclusive,
+        _ => Class::StoreExclusive { status },
     };
-    let address = Address {
-        base: base(rn),
-        offset: immediate(offset, true),
-        index: Index::Offset,
-    };
-    let second = (size == 0b11).then_some(register(word, 8));
-    let rt = register(word, 12);
+    let address = address(register(word, 16), immediate(true, bytes), Index::Offset)?;
     Ok(Operation::General(General {
-        second,
+        second: (size == 3).then_some(register(word, 8)),
         class,
-        ..plain(address, load, width(size), Extend::Zero, rt)
+        ..plain(address, load, width(size), register(word, 12))
     }))
 }
 
 /// Load/store single: one register, or a hint.
 fn single(word: u32) -> Result<Operation, Undecoded> {
-    let signed = bits(word, 24, 24) != 0;
-    let load = bits(word, 20, 20) != 0;
-    let size = bits(word, 22, 21);
-    let rn = register(word, 16);
-    let rt = register(word, 12);
-    if size == 0b11 || (signed && (size == 0b10 || !load)) || (rn == 15 && !load) {
+    let (signed, up, load) = (bit(word, 24), bit(word, 23), bit(word, 20));
+    let size = word.wrapping_shr(21) & 3;
+    let (base, rt) = (register(word, 16), register(word, 12));
+    if size == 3 || (size == 2 && signed) || (base == 15 && !load) {
         return Err(Undecoded);
     }
-    let add = bits(word, 23, 23) != 0;
-    let imm8 = bits(word, 7, 0);
-    let mut class = Class::Plain;
-    let (offset, index) = if add || rn == 15 {
-        (immediate(bits(word, 11, 0), add), Index::Offset)
-    } else if bits(word, 11, 6) == 0 {
-        let offset = Offset::Register {
-            register: register(word, 0),
-            subtract: false,
-            modify: Modify::Lsl(bits(word, 5, 4) as u8),
-        };
-        (offset, Index::Offset)
-    } else {
-        // 1PUW. An offset is negative here, or the access one with the rights of EL0.
-        let puw = bits(word, 10, 8);
-        let index = match puw {
-            0b100 => Index::Offset,
-            0b110 => {
-                class = Class::Unprivileged;
-                Index::Offset
-            }
-            _ => index(puw & 0b100 != 0, puw & 0b001 != 0),
-        };
-        if bits(word, 11, 11) == 0 || puw & 0b101 == 0 {
-            return Err(Undecoded);
+    let imm8 = |up| immediate(up, word & 0xff);
+    let (offset, index, class) = match word.wrapping_shr(6) & 0x3f {
+        _ if up || base == 15 => (immediate(up, word & 0xfff), Index::Offset, Class::Plain),
+        0 => {
+            let offset = Offset::Register {
+                register: register(word, 0),
+                subtract: false,
+                modify: Modify::Lsl((word.wrapping_shr(4) & 3) as u8),
+            };
+            (offset, Index::Offset, Class::Plain)
         }
-        (immediate(imm8, puw & 0b010 != 0), index)
+        // 1PUW: P and U without W is another thing than elsewhere.
+        field => match field.wrapping_shr(2) {
+            0b1100 => (imm8(false), Index::Offset, Class::Plain),
+            0b1110 => (imm8(true), Index::Offset, Class::Unprivileged),
+            0b1001 | 0b1011 => (imm8(bit(word, 9)), Index::Post, Class::Plain),
+            0b1101 | 0b1111 => (imm8(bit(word, 9)), Index::Pre, Class::Plain),
+            _ => return Err(Undecoded),
+        },
     };
-    let address = Address {
-        base: base(rn),
-        offset,
-        index,
-    };
-    if rt == 15 && load && size != 0b10 && index == Index::Offset && class == Class::Plain {
+    let address = address(base, offset, index)?;
+    let hint = rt == 15 && load && size != 2;
+    if hint && index == Index::Offset && class == Class::Plain {
         return Ok(Operation::Prefetch(address));
     }
     let extend = if signed { Extend::Sign32 } else { Extend::Zero };
     Ok(Operation::General(General {
+        extend,
         class,
-        ..plain(address, load, width(size), extend, rt)
+        ..plain(address, load, width(size), rt)
     }))
 }
 
-/// Of each register of a size field; 3 is a pair of words.
+/// By size; 3 is a pair of words.
 const fn width(size: u32) -> Width {
     match size {
-        0b00 => Width::Byte,
-        0b01 => Width::Half,
+        0 => Width::Byte,
+        1 => Width::Half,
         _ => Width::Word,
     }
 }
@@ -246,6 +170,7 @@ const fn width(size: u32) -> Width {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::mmio::decode::neon::base;
 
     /// What `word` moves of general registers.
     pub fn general(word: u32) -> General {
