@@ -1,6 +1,6 @@
 //! Exclusives, ordered accesses, and the atomics of FEAT_LSE.
 //!
-//! DDI 0487J.a, C4.1.94: "Load/store exclusive register" and its neighbours, "Compare and swap",
+//! DDI 0487, C4.1: "Load/store exclusive register" and its neighbours, "Compare and swap",
 //! "Atomic memory operations".
 
 use super::{Decoded, Undecoded, address, base, bit, field, register, width};
