@@ -1,5 +1,6 @@
 //! Which emulator serves which `compatible`. A device is added by one line of [`TABLE`].
 
+use super::bus::Port;
 use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::plan::Plan;
@@ -110,6 +111,8 @@ pub struct Entry {
     pub controller: Option<Controller>,
     /// Whether its register blocks are memory that is read directly while the device says so.
     pub direct_reads: bool,
+    /// How it hangs on the bus: by which pieces a wider access reaches it.
+    pub port: Port,
 }
 
 impl Entry {
@@ -139,7 +142,18 @@ impl Entry {
             line: |_, output| output.index as u16,
             controller: None,
             direct_reads: false,
+            port: Port::WORD,
         }
+    }
+    /// By another port than one of 32 bits.
+    pub(super) const fn port(mut self, port: Port) -> Self {
+        self.port = port;
+        self
+    }
+    /// In the private memory region of a Cortex-A9, whose own bus splits nothing: a doubleword
+    /// is answered by SLVERR (DDI 0407I, 1.5, permitted access sizes).
+    const fn in_the_private_region(self) -> Self {
+        self.port(Port::DOUBLE)
     }
     /// A controller of one cell whose output is an interrupt of another controller.
     #[cfg(test)]
@@ -206,7 +220,8 @@ pub static TABLE: &[Entry] = &[
             ))))
         },
     )
-    .gic(),
+    .gic()
+    .in_the_private_region(),
     entry(
         "arm,gic-400",
         Modelled,
@@ -234,7 +249,8 @@ pub static TABLE: &[Entry] = &[
         Registers,
         "Cortex-A9 snoop control unit",
         |m| Ok(Box::new(a9_scu::Scu::new(a9_scu::Config::new(m.cpus())))),
-    ),
+    )
+    .in_the_private_region(),
     entry(
         "arm,cortex-a9-twd-timer",
         Modelled,
@@ -246,7 +262,8 @@ pub static TABLE: &[Entry] = &[
             )))
         },
     )
-    .lines(line_of_cpu),
+    .lines(line_of_cpu)
+    .in_the_private_region(),
     entry(
         "arm,cortex-a9-twd-wdt",
         Modelled,
@@ -258,7 +275,8 @@ pub static TABLE: &[Entry] = &[
             )))
         },
     )
-    .lines(line_of_cpu),
+    .lines(line_of_cpu)
+    .in_the_private_region(),
     entry(
         "arm,cortex-a9-global-timer",
         Modelled,
@@ -270,13 +288,16 @@ pub static TABLE: &[Entry] = &[
             )))
         },
     )
-    .lines(line_of_cpu),
+    .lines(line_of_cpu)
+    .in_the_private_region(),
     entry(
         "arm,pl310-cache",
         Registers,
         "L2C-310 level 2 cache controller",
         |_| Ok(Box::new(pl310::Pl310::new(pl310::Config::R3P2))),
-    ),
+    )
+    // Its slave ports have 64 bits; registers take words only, else SLVERR (DDI 0246H, 3.1).
+    .port(Port::DOUBLE),
     entry(
         "arm,vexpress-sysreg",
         Modelled,
