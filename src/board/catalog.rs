@@ -6,7 +6,7 @@ use super::error::MapError;
 use super::plan::Plan;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, gic, pl011, pl031, pl310,
-    primecell, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -327,7 +327,26 @@ pub static TABLE: &[Entry] = &[
         flash,
     )
     .direct_reads(),
+    entry(
+        "reliquary,ram",
+        Modelled,
+        "memory of which every access traps",
+        trapping_ram,
+    )
+    .port(Port::DOUBLE),
 ];
+
+fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let wrong = |what| m.node.wrong(what).property("reg");
+    if m.node.reg()?.len() != 1 {
+        return Err(wrong("not one block").mend("give each block a node of its own"));
+    }
+    let ram = ram::Ram::new(m.bytes).ok_or_else(|| {
+        wrong("memory that traps has at most 64 KiB")
+            .mend("make it smaller, or plain memory: compatible = \"mmio-sram\"")
+    })?;
+    Ok(Box::new(ram))
+}
 
 /// Registers and interrupt are banked: the line of each CPU.
 fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {

@@ -850,6 +850,34 @@ fn an_alias_of_a_flash_has_the_port_of_the_flash() {
 }
 
 #[test]
+fn memory_that_traps_takes_doublewords_whole_and_has_64_kib_at_most() {
+    let ram = |reg: &'static [u32]| {
+        move |fdt: &mut FdtWriter| node(fdt, "r", "reliquary,ram", reg, &|_| Ok(()))
+    };
+    let mut board = board(&ram(&[0x10000, 0x10000]));
+    let double = cpu(Width::Double);
+    let value = 0x8877_6655_4433_2211;
+    assert_eq!(
+        board.write(&now(0), Ipa(0x1_fff8), double, value),
+        Ok(Reply::Done)
+    );
+    assert_eq!(
+        recent(&board),
+        [(true, 0xfff8, Width::Double, value, false)]
+    );
+    assert_eq!(read(&mut board, 0x1_fffc), value >> 32);
+    for (reg, what) in [
+        ([0x10000, 0x10001].as_slice(), "at most 64 KiB"),
+        (&[0x10000, 0x1000, 0x20000, 0x1000], "not one block"),
+    ] {
+        let plan = Plan::read(&map(&ram(reg))).expect("the map is sound");
+        let error = Board::build(&plan).expect_err("it does not build");
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(error.property.as_deref(), Some("reg"));
+    }
+}
+
+#[test]
 fn the_nearest_window_is_named_on_both_sides() {
     let board = board(&|fdt| probe_at(fdt, "a", 0x3000, &[]));
     for (at, node, inside, distance) in [
