@@ -644,7 +644,8 @@ impl Reading {
             }
         }
         if self.errors.is_empty()
-            && let Err(bus::Clash(a, _)) = bus::Bus::new(windows.iter().map(|w| (w.at, w.bytes)))
+            && let Err(bus::Clash(a, _)) =
+                bus::Bus::new(windows.iter().map(|w| (w.at, w.bytes, bus::Port::DOUBLE)))
         {
             let node = windows.get(a).map(|w| w.node.clone()).unwrap_or_default();
             self.errors
