@@ -14,7 +14,7 @@ use reliquary::access::Width;
 use reliquary::mmio::decode::State;
 use reliquary::mmio::instruction::{
     Address, Atomic, Base, Change, Class, CompareAndSwap, Extend, General, Index, Lane, Modify,
-    Offset, Operation, Registers, Simd, Structures,
+    Offset, Operation, Registers, Simd, Structures, View,
 };
 use std::fmt::Write;
 
@@ -169,6 +169,7 @@ fn print_general(general: &General, out: &mut String) {
 }
 
 fn print_simd(simd: &Simd, out: &mut String) {
+    assert_eq!(simd.view, View::V, "A64 has V registers");
     let letter = ["b", "h", "s", "d", "q"][usize::from(simd.log2_bytes)];
     let (stem, registers) = match simd.registers {
         Registers::Run { first, count: 1 } => ("r", format!("{letter}{first}")),
@@ -181,6 +182,17 @@ fn print_simd(simd: &Simd, out: &mut String) {
 }
 
 fn print_structures(structures: &Structures, out: &mut String) {
+    let Structures {
+        view,
+        spacing,
+        align,
+        ..
+    } = *structures;
+    assert_eq!(
+        (view, spacing, align),
+        (View::V, 1, 1),
+        "A64 has neither another view, nor distance, nor alignment"
+    );
     let load = if structures.load { "ld" } else { "st" };
     let letter = ["b", "h", "s", "d"][usize::from(structures.log2_element)];
     let whole = if structures.quad { 16 } else { 8 };
