@@ -4,6 +4,7 @@
 //! without loops. DDI 0487: C4.1 (A64), F4.1 (A32), F3.1 (T32).
 
 mod a32;
+mod a64;
 mod neon;
 
 use super::instruction::Operation;
@@ -28,7 +29,8 @@ pub struct Undecoded;
 /// looked at: what faulted was executed.
 pub fn decode(state: State, word: u32) -> Result<Operation, Undecoded> {
     match state {
+        State::A64 => a64::decode(word),
         State::A32 => a32::decode(word),
-        State::A64 | State::T32 => Err(Undecoded),
+        State::T32 => Err(Undecoded),
     }
 }
