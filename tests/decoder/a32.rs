@@ -39,9 +39,9 @@ pub const SWAPS: Set = Set {
         ];
         cross(0x0100_0090, &fields, emit);
     },
-    any: |random| random as u32 & 0x0fbf_ff0f | 0xe000_0090,
-    load_store: |random| random as u32 & 0x004f_ff0f | 0xe100_0090,
-    differences: known::SWAPS,
+    any: |random| random as u32 & 0xf04f_ff0f | 0x0100_0090,
+    load_store: |random| random as u32 & 0xf04f_ff0f | 0x0100_0090,
+    differences: &[],
     ..SET
 };
 
