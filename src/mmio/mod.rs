@@ -6,6 +6,7 @@
 
 pub mod decode;
 pub mod instruction;
+pub mod sequence;
 pub mod syndrome;
 pub mod transfer;
 
