@@ -472,7 +472,7 @@ fn build(case: &mut Case, row: &Row, state: &State, at: usize, random: &mut Rand
         random.below(32)
     } else {
         match row.form {
-            Form::Pre | Form::Post => other(random, &[n]),
+            Form::Pre | Form::Post | Form::PairPre | Form::PairPost => other(random, &[n]),
             _ if stores && !state.translated() => other(random, &[n]),
             _ => random.below(32),
         }
