@@ -317,20 +317,29 @@ pub struct State {
     pub big: bool,
     /// The memory type of the windows.
     pub memory: Memory,
+    /// The tables are of long descriptors.
+    pub long: bool,
 }
 
 /// Every state that cases run in.
-pub const STATES: [State; 6] = [
-    state("MMU off", false, Memory::Off),
-    state("MMU off, big-endian", true, Memory::Off),
-    state("Normal", false, Memory::Normal),
-    state("Normal, big-endian", true, Memory::Normal),
-    state("Device", false, Memory::Device),
-    state("Device, big-endian", true, Memory::Device),
+pub const STATES: [State; 8] = [
+    state("MMU off", false, Memory::Off, false),
+    state("MMU off, big-endian", true, Memory::Off, false),
+    state("Normal, short descriptors", false, Memory::Normal, false),
+    state("Normal, short, big-endian", true, Memory::Normal, false),
+    state("Normal, long descriptors", false, Memory::Normal, true),
+    state("Normal, long, big-endian", true, Memory::Normal, true),
+    state("Device, short descriptors", false, Memory::Device, false),
+    state("Device, long, big-endian", true, Memory::Device, true),
 ];
 
-const fn state(name: &'static str, big: bool, memory: Memory) -> State {
-    State { name, big, memory }
+const fn state(name: &'static str, big: bool, memory: Memory, long: bool) -> State {
+    State {
+        name,
+        big,
+        memory,
+        long,
+    }
 }
 
 impl State {
@@ -340,10 +349,11 @@ impl State {
         self.memory != Memory::Off
     }
 
-    /// Whether the memory type lets plain accesses be unaligned.
+    /// Whether plain accesses are to be unaligned, too: the memory is Normal, and a hypervisor can
+    /// know it. Of short descriptors QEMU 7.2's PAR_EL1 does not tell the memory type.
     #[must_use]
     pub fn unaligned(&self) -> bool {
-        self.memory == Memory::Normal
+        self.memory == Memory::Normal && self.long
     }
 }
 
@@ -357,14 +367,16 @@ static mut TABLES: Tables = Tables([([0; 4096], [0; 4096]); 2]);
 pub fn begin() {
     // SAFETY: the program's own control state; nothing is mapped before a case turns the MMU on.
     unsafe {
-        // CPACR: full access to cp10 and cp11; FPEXC.EN; TTBCR 0; DACR: domain 0 is a client.
+        // CPACR: full access to cp10 and cp11; FPEXC.EN; DACR: domain 0 is a client; MAIR0, for
+        // long descriptors: 0 Normal Non-cacheable, 1 Device.
         asm!(
             ".fpu neon",
             "mcr p15, 0, {fp}, c1, c0, 2", "isb", "vmsr fpexc, {enable}",
-            "mcr p15, 0, {zero}, c2, c0, 2", "mcr p15, 0, {one}, c3, c0, 0",
+            "mcrr p15, 0, {zero}, {zero}, c2", "mcr p15, 0, {one}, c3, c0, 0",
+            "mcr p15, 0, {mair}, c10, c2, 0",
             "mcr p15, 0, {sctlr}, c1, c0, 0", "isb",
             fp = in(reg) 0xf_u32 << 20, enable = in(reg) 1_u32 << 30, zero = in(reg) 0,
-            one = in(reg) 1, sctlr = in(reg) SCTLR, options(nostack)
+            one = in(reg) 1, mair = in(reg) 0x0444, sctlr = in(reg) SCTLR, options(nostack)
         );
         addr_of_mut!(loadstore_host)
             .cast::<u32>()
@@ -382,8 +394,32 @@ fn root(side: usize) -> *mut u32 {
 /// The page of the code, which is Normal memory always, and of the RAM below the windows.
 const CODE_PAGE: usize = UPPER - 0x1000;
 
-/// Makes the tables of a state (short descriptors; DDI 0406C, B3.5.1).
+/// Makes the tables of a state (DDI 0406C, B3.5.1 and B3.6.1).
 pub fn map(state: &State) {
+    for side in 0..2 {
+        if state.long {
+            map_long(state, side);
+        } else {
+            map_short(state, side);
+        }
+    }
+    // SAFETY: what was stored is seen by walks; TTBCR.EAE says of what kind it is.
+    unsafe {
+        asm!("dsb", "mcr p15, 0, {}, c2, c0, 2", "isb",
+            in(reg) u32::from(state.long) << 31, options(nostack));
+    }
+}
+
+/// Where a page of the last MiB is.
+fn page_of(from: usize, side: usize) -> u32 {
+    if side == 1 && from >= CODE_PAGE {
+        (from - DISTANCE) as u32
+    } else {
+        from as u32
+    }
+}
+
+fn map_short(state: &State, side: usize) {
     const NORMAL_SECTION: u32 = 1 << 12 | 3 << 10 | 2;
     const NORMAL_PAGE: u32 = 1 << 6 | 3 << 4 | 2;
     const DEVICE_PAGE: u32 = 1 << 2 | 3 << 4 | 2;
@@ -391,27 +427,51 @@ pub fn map(state: &State) {
     let put = |table: *mut u32, at: usize, entry: u32| unsafe {
         table.add(at).write_volatile(entry);
     };
-    for side in 0..2 {
-        let first = root(side);
-        let second = first.wrapping_add(0x1000);
-        for mebibyte in 0x400..0x421 {
-            put(first, mebibyte, (mebibyte as u32) << 20 | NORMAL_SECTION);
-        }
-        put(first, 0x41f, second as u32 | 1);
-        for page in 0..256 {
-            let from = 0x41f0_0000 + page * 0x1000;
-            let to = if side == 1 && from >= CODE_PAGE {
-                from - DISTANCE
-            } else {
-                from
-            };
-            let device = state.memory == Memory::Device && from >= UPPER;
-            let kind = if device { DEVICE_PAGE } else { NORMAL_PAGE };
-            put(second, page, to as u32 | kind);
-        }
+    let first = root(side);
+    let second = first.wrapping_add(0x1000);
+    for mebibyte in 0x400..0x421 {
+        put(first, mebibyte, (mebibyte as u32) << 20 | NORMAL_SECTION);
     }
-    // SAFETY: what was stored is seen by walks.
-    unsafe { asm!("dsb", "isb", options(nostack)) }
+    put(first, 0x41f, second as u32 | 1);
+    for page in 0..256 {
+        let from = 0x41f0_0000 + page * 0x1000;
+        let device = state.memory == Memory::Device && from >= UPPER;
+        let kind = if device { DEVICE_PAGE } else { NORMAL_PAGE };
+        put(second, page, page_of(from, side) | kind);
+    }
+}
+
+fn map_long(state: &State, side: usize) {
+    // AF, AP for both levels, and AttrIndx 1.
+    const NORMAL: u32 = 1 << 10 | 1 << 6;
+    const DEVICE: u32 = NORMAL | 1 << 2;
+    // SAFETY: `at` is below the table's size; no case runs now.
+    let put = |table: *mut u32, at: usize, entry: u32| unsafe {
+        table.add(at * 2).write_volatile(entry);
+        table.add(at * 2 + 1).write_volatile(0);
+    };
+    // The second and third level are pages of their own.
+    let first = root(side);
+    let second = first.wrapping_add(0x400);
+    let third = first.wrapping_add(0x800);
+    put(first, 0, DEVICE | 1);
+    put(first, 1, second as u32 | 3);
+    put(first, 2, 0);
+    put(first, 3, 0);
+    for block in 0..17 {
+        put(
+            second,
+            block,
+            (0x4000_0000 + block as u32 * 0x20_0000) | NORMAL | 1,
+        );
+    }
+    put(second, 15, third as u32 | 3);
+    for page in 0..512 {
+        let from = 0x41e0_0000 + page * 0x1000;
+        let device = state.memory == Memory::Device && from >= UPPER;
+        let kind = if device { DEVICE } else { NORMAL };
+        put(third, page, page_of(from, side) | kind | 3);
+    }
 }
 
 impl Context {

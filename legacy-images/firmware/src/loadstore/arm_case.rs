@@ -344,8 +344,13 @@ impl Case {
         if (found.dfar as usize) < HOLE || found.dfar as usize >= HOLE + 0x100 {
             tell("DFAR", 0, found.dfar, HOLE as u32);
         }
-        // A synchronous external abort, in the short format.
-        if found.dfsr & 0x40f != 8 {
+        // A synchronous external abort, in the long or the short format.
+        let status = if found.dfsr & 0x200 != 0 {
+            found.dfsr & 0x3f == 0x10
+        } else {
+            found.dfsr & 0x40f == 8
+        };
+        if !status {
             tell("DFSR", 0, found.dfsr, 8);
         }
         for register in 0..15 {
