@@ -222,3 +222,6 @@ fn carry_out<C: Core>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
