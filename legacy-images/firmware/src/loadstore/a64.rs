@@ -545,7 +545,7 @@ impl Case {
                 }
             }
         }
-        let (from, to) = (self.touches.0 & !63, self.touches.1);
+        let (from, to) = (self.touches.0 & !31, self.touches.1);
         if let Some(difference) = compare(from, to) {
             tell(
                 "memory at ",

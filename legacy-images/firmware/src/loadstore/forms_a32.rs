@@ -1,7 +1,7 @@
 //! A32's loads and stores (DDI 0487, F4.1), a generator for each class: fixed bits, with random
 //! registers, immediates, conditions and modes that the architecture predicts.
 
-use super::arm::{SYS, USR, slot};
+use super::arm::{USR, slot};
 use super::arm_case::{Case, NEAR};
 use super::arm_forms::{Class, Make, returns_to, stack_mode};
 use super::arm_simd;
@@ -178,14 +178,14 @@ fn extra_of(make: &mut Make<'_>, (class, fixed, size): (&'static str, u32, usize
     let write_back = !mode.0 || mode.2;
     let (n, t) = loop {
         let (n, t) = pair_of(make, load, write_back);
-        // QEMU 7.2 does not keep the base of an LDRD to it that aborts half-way.
+        // What aborts half-way has another base (see `Make::dual`).
         let free = !write_back && (load || make.stores_base()) && !make.abort;
         if !double || (t & 1 == 0 && t < 14 && (free || (n != t && n != t + 1))) {
             break (n, t);
         }
     };
     let at = if double {
-        make.place(8, 4)
+        make.dual(load && (n == t || n == t + 1))
     } else {
         make.place_single(size)
     };
@@ -214,16 +214,16 @@ fn literal(make: &mut Make<'_>) -> Option<Case> {
     let kind = make.random.below(8);
     let t = make.random.below(15);
     let condition = make.condition();
-    // The window is before the code by the end of its 128 bytes, at most 255 behind it.
-    let (fixed, size, long) = match kind {
-        0 => (0x051f_0000, 4, true),
-        1 => (0x055f_0000, 1, true),
-        2 => (0x015f_00b0, 2, false),
-        3 => (0x015f_00d0, 1, false),
-        4 => (0x015f_00f0, 2, false),
-        5 => (0x014f_00d0, 8, false),
-        6 => (0x0d1f_0a00, 4, true),
-        _ => (0x0d1f_0b00, 8, true),
+    // The window begins 128 bytes behind the code, and an offset is up to 255, 1020 or 4095.
+    let (fixed, size) = match kind {
+        0 => (0x051f_0000, 4),
+        1 => (0x055f_0000, 1),
+        2 => (0x015f_00b0, 2),
+        3 => (0x015f_00d0, 1),
+        4 => (0x015f_00f0, 2),
+        5 => (0x014f_00d0, 8),
+        6 => (0x0d1f_0a00, 4),
+        _ => (0x0d1f_0b00, 8),
     };
     let t = if kind == 5 { t & !1 } else { t };
     let t = if kind == 5 && t == 14 { 0 } else { t };
@@ -241,7 +241,6 @@ fn literal(make: &mut Make<'_>) -> Option<Case> {
         6 | 7 => offset / 4 | (t & 1) << 22,
         _ => (offset >> 4) << 8 | offset & 15,
     };
-    let _ = long;
     case.word(condition | fixed | 1 << 23 | t << 12 | bits);
     Some(case)
 }
@@ -292,11 +291,7 @@ fn multiple(make: &mut Make<'_>) -> Option<Case> {
 fn user_bank(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("LDM, STM user bank");
     case.mode = make.exception_mode();
-    let (p, u, load) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, load) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let mut from = 0x7fff;
     // The user's register of that number is the base itself unless it is banked. QEMU 7.2 does
@@ -311,9 +306,7 @@ fn user_bank(make: &mut Make<'_>) -> Option<Case> {
     case.touches = (at, at + bytes);
     case.base(n, block(p, u, at, bytes));
     let mode = mode_bits((p, u, false));
-    case.word(
-        make.condition() | 0x0840_0000 | mode | u32::from(load) << 20 | n << 16 | list,
-    );
+    case.word(make.condition() | 0x0840_0000 | mode | u32::from(load) << 20 | n << 16 | list);
     // A banked register right behind it is unpredictable in old cores: first a NOP.
     case.word(0xe1a0_0000);
     Some(case)
@@ -321,11 +314,7 @@ fn user_bank(make: &mut Make<'_>) -> Option<Case> {
 
 fn multiple_to_pc(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("LDM with PC");
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let from = if w { 0x7fff & !(1 << n) } else { 0x7fff };
     let list = make.list(from, 0) | 0x8000;
@@ -342,11 +331,7 @@ fn multiple_to_pc(make: &mut Make<'_>) -> Option<Case> {
 fn exception_return(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("LDM exception return");
     case.mode = make.exception_mode();
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let from = if w { 0x7fff & !(1 << n) } else { 0x7fff };
     let list = make.list(from, 0) | 0x8000;
@@ -379,9 +364,7 @@ fn single_to_pc(make: &mut Make<'_>) -> Option<Case> {
         let (value, amount) = (make.random.word(), make.random.below(32));
         case.set(m, value);
         case.base(n, base(at, mode, value << amount));
-        case.word(
-            condition | 0x0610_f000 | mode_bits(mode) | n << 16 | amount << 7 | m,
-        );
+        case.word(condition | 0x0610_f000 | mode_bits(mode) | n << 16 | amount << 7 | m);
     }
     Some(case)
 }
@@ -424,11 +407,11 @@ fn exclusive(make: &mut Make<'_>) -> Option<Case> {
                 // MVN has no first operand.
                 let a = if operation == 15 { 0 } else { a };
                 let s = u32::from(make.random.coin()) << 20;
+                // Bit 4 is clear: no shift by a register.
                 let shift = make.random.below(128) << 5;
-                0xe000_0000 | operation << 21 | s | a << 16 | to << 12 | shift & 0xfe0 | b
+                0xe000_0000 | operation << 21 | s | a << 16 | to << 12 | shift | b
             }
         };
-        // A shift by a register is another encoding: bit 4 is clear.
         case.word(word);
     }
     let release = order(make);
@@ -499,11 +482,7 @@ fn return_from_exception(make: &mut Make<'_>) -> Option<Case> {
     while case.mode == USR {
         case.mode = make.random.one_of(&super::arm::MODES);
     }
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let at = make.place(8, 4);
     case.touches = (at, at + 8);
@@ -518,11 +497,7 @@ fn return_from_exception(make: &mut Make<'_>) -> Option<Case> {
 fn store_return_state(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("SRS");
     case.mode = make.exception_mode();
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let stack = stack_mode(make, &case);
     let at = make.place(8, 4);
     case.touches = (at, at + 8);
@@ -551,6 +526,5 @@ fn preload(make: &mut Make<'_>) -> Option<Case> {
         case.word(fixed | 0x0200_0000 | up | n << 16 | make.random.below(32) << 7 | m);
     }
     more(make, &mut case);
-    let _ = SYS;
     Some(case)
 }
