@@ -20,7 +20,7 @@ const SHORT: usize = 2_000_000;
 /// Words that a thread takes at a time.
 const CHUNK: usize = 1 << 16;
 /// Kinds of unexplained differences that are shown.
-const SHOWN: usize = 60;
+const SHOWN: usize = 600;
 
 /// An instruction set, and how it is compared.
 pub struct Set {

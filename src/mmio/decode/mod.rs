@@ -6,6 +6,8 @@
 mod a32;
 mod a64;
 mod neon;
+mod t16;
+mod t32;
 
 use super::instruction::Operation;
 
@@ -31,6 +33,6 @@ pub fn decode(state: State, word: u32) -> Result<Operation, Undecoded> {
     match state {
         State::A64 => a64::decode(word),
         State::A32 => a32::decode(word),
-        State::T32 => Err(Undecoded),
+        State::T32 => t32::decode(word),
     }
 }

@@ -1,12 +1,12 @@
 //! Loads and stores of A64.
 //!
-//! DDI 0487J.a: C4.1.94 (the encodings), C6.2 (general registers), C7.2 (SIMD and FP).
+//! DDI 0487: C4.1, "Loads and stores" (the encodings), C6.2 (general registers), C7.2 (SIMD and FP).
 //!
 //! - A field that should be one (Rs and Rt2 of exclusives and ordered accesses, Rs of LDAPR) is not
 //!   looked at. An instruction that has another value there is CONSTRAINED UNPREDICTABLE, and one
-//!   that faulted as a data access was executed as if it had ones (K1.2.13).
+//!   that faulted as a data access was executed as if it had ones (K1.2).
 //! - What becomes of a register that is named twice (loaded and written back, a pair of one
-//!   register, the status in the base) is left to [`execute`](crate::mmio).
+//!   register, the status in the base) is left to [`crate::mmio::execute`].
 //! - The kind of ordering is not told, nor is a prefetch's target: whoever carries the access out
 //!   does so in program order.
 //!
@@ -28,7 +28,7 @@ type Decoded = Result<Operation, Undecoded>;
 
 /// What the A64 instruction `word` loads or stores.
 pub(super) fn decode(word: u32) -> Decoded {
-    // op0, op1 and op2 of C4.1.94 less bits 31, 30 and 23.
+    // op0, op1 and op2 of C4.1's table less bits 31, 30 and 23.
     match field(word, 24, 6) {
         0b00_1000 => atomic::exclusive(word),
         0b00_1100 => structures::multiple(word),

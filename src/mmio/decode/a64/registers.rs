@@ -1,6 +1,6 @@
 //! One or two registers, general or SIMD and FP, in every way of addressing.
 //!
-//! DDI 0487J.a, C4.1.94: "Load register (literal)" to "Load/store register (unsigned immediate)",
+//! DDI 0487, C4.1: "Load register (literal)" to "Load/store register (unsigned immediate)",
 //! "Load/store register pair", "LDAPR/STLR (unscaled immediate)".
 
 use super::{Decoded, Undecoded, address, base, bit, field, register, signed, width};

@@ -1,6 +1,6 @@
 //! LD1 to LD4 and ST1 to ST4.
 //!
-//! DDI 0487J.a, C4.1.94: "Advanced SIMD load/store multiple structures", "single structure", and
+//! DDI 0487, C4.1: "Advanced SIMD load/store multiple structures", "single structure", and
 //! both post-indexed.
 
 use super::{Decoded, Undecoded, address, base, bit, field, register};
