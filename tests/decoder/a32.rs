@@ -8,7 +8,7 @@ use capstone::prelude::*;
 use capstone::{Capstone, Syntax};
 use reliquary::mmio::decode::State;
 
-mod known;
+pub mod known;
 
 /// ARMv8's A32.
 pub const SET: Set = Set {

@@ -13,6 +13,7 @@ mod a64;
 mod aarch32;
 mod compare;
 mod differences;
+mod t32;
 mod text;
 mod words;
 
@@ -29,4 +30,9 @@ fn a32_loads_and_stores_are_those_of_capstone() {
 #[test]
 fn swaps_are_those_of_capstone() {
     compare::run(&a32::SWAPS);
+}
+
+#[test]
+fn t32_loads_and_stores_are_those_of_capstone() {
+    compare::run(&t32::SET);
 }

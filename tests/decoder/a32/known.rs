@@ -200,11 +200,11 @@ pub const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-fn field(word: u32, low: u32, bits: u32) -> u32 {
+pub fn field(word: u32, low: u32, bits: u32) -> u32 {
     word >> low & ((1 << bits) - 1)
 }
 
-fn bit(word: u32, number: u32) -> bool {
+pub fn bit(word: u32, number: u32) -> bool {
     field(word, number, 1) != 0
 }
 
@@ -214,18 +214,18 @@ fn writes_back(word: u32) -> bool {
 }
 
 /// The number of an S or D register.
-fn register(word: u32, double: bool) -> u32 {
+pub fn register(word: u32, double: bool) -> u32 {
     let (vd, d) = (field(word, 12, 4), field(word, 22, 1));
     if double { d << 4 | vd } else { vd << 1 | d }
 }
 
 /// How many registers VLDM moves.
-fn block_count(word: u32) -> u32 {
+pub fn block_count(word: u32) -> u32 {
     field(word, 0, 8) >> field(word, 8, 1)
 }
 
 /// Whether the last register of VLD1 to VLD4 is beyond D31.
-fn beyond_d31(word: u32) -> bool {
+pub fn beyond_d31(word: u32) -> bool {
     let elements = field(word, 8, 2);
     let single_spacing = match field(word, 10, 2) {
         0 => 1,
