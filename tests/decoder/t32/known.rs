@@ -93,6 +93,13 @@ pub const DIFFERENCES: &[Difference] = &[
         Right::Both,
         "SRS with a (0) or (1) that is not: K1.1.9, UNPREDICTABLE",
     ),
+    only_ours(
+        0xff7f_f000,
+        0xf83f_f000,
+        ALWAYS,
+        Right::Both,
+        "PLD (literal) with a (0) that is 1: K1.1.9, UNPREDICTABLE",
+    ),
     // Registers that may not be there.
     only_ours(
         0xfe50_0000,
@@ -193,7 +200,7 @@ pub const DIFFERENCES: &[Difference] = &[
     only_theirs(
         0xfe00_0000,
         0xec00_0000,
-        |word| word & 0x0040_ff00 != 0x5e00,
+        |word| !matches!(field(word, 8, 4), 9..=11) && word & 0x0040_ff00 != 0x5e00,
         Right::Ours,
         "LDC and STC of all but CP14's c5: F3.1, System register load/store: UNDEFINED",
     ),
