@@ -225,6 +225,18 @@ fn what_cannot_be_emulated_is_the_boards_to_say() {
     }
 }
 
+#[test]
+fn a_fetch_that_cannot_be_emulated_is_the_boards_to_say_too() {
+    for iss in [7, 1 << 7 | 7] {
+        let mut g = with(|plan| plan.cannot_emulate = CannotEmulate::Abort);
+        g.core.set(SysReg::VbarEl1, RAM);
+        assert_eq!(g.trap_at(0x20, iss, DEVICE), Next::Resume);
+        assert_eq!(g.regs.pc, RAM + vector::PREFETCH_ABORT);
+        // Where the vector itself cannot be fetched there is no end of it.
+        assert_eq!(g.trap_at(0x20, iss, DEVICE), Next::Stop);
+    }
+}
+
 const LDREX: u32 = 0xe190_1f9f; // LDREX r1, [r0]
 const STREX: u32 = 0xe180_2f91; // STREX r2, r1, [r0]
 const ADD: u32 = 0xe281_1001; // ADD r1, r1, #1
