@@ -105,6 +105,8 @@ impl Test {
                 "--test",
                 "boots",
                 "--test",
+                "loadstore",
+                "--test",
                 "damage",
                 "--no-fail-fast",
                 "--",
