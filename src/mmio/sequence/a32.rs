@@ -34,7 +34,7 @@ pub(super) fn step(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     Ok(())
 }
 
-/// F4.1.2, data processing of registers, and what shares its space.
+/// F4.1, "Data-processing register", and what shares its space.
 fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let by_register = bit(word, 4);
     if by_register && bit(word, 7) {
@@ -60,7 +60,7 @@ fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     process(word, regs, operand)
 }
 
-/// F4.1.4, data processing of an immediate, and what shares its space.
+/// F4.1, "Data-processing immediate", and what shares its space.
 fn immediate(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     match field(word, 20, 5) {
         0x10 | 0x14 => {
@@ -104,7 +104,7 @@ fn product(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F4.1.5, media: what moves bits about.
+/// F4.1, "Media instructions": those that move bits about.
 fn media(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let [n, d, m] = [16, 12, 0].map(|at| r(word, at));
     let lsb = field(word, 7, 5);

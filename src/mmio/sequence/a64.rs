@@ -1,4 +1,4 @@
-//! A64: data processing of general registers (DDI 0487, C4.1.86 to C4.1.95 and C6.2) and direct
+//! A64: data processing of general registers (DDI 0487, C4.1 and C6.2) and direct
 //! branches.
 
 use super::{NZCV, NotSimple, add_with_carry, bit, field, negative_zero, set_flags, signed};
@@ -65,7 +65,7 @@ const fn shift(wide: bool, value: u64, kind: u32, by: u32) -> u64 {
     )
 }
 
-/// C4.1.86, data processing, immediate.
+/// C4.1, "Data Processing -- Immediate".
 fn immediate(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let wide = sf(word);
     let result = match field(word, 23, 3) {
@@ -198,7 +198,7 @@ fn logical(word: u32, regs: &mut Vcpu, y: u64) -> u64 {
     result
 }
 
-/// C4.1.95, data processing, register.
+/// C4.1, "Data Processing -- Register".
 fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let wide = sf(word);
     let x = cut(wide, regs.x(n(word)));
@@ -333,7 +333,7 @@ fn three_sources(word: u32, x: u64, y: u64, a: u64) -> Result<u64, NotSimple> {
     })
 }
 
-/// C4.1.87, branches and system: by how much PC moves.
+/// C4.1, "Branches, Exception Generating and System instructions": by how much PC moves.
 fn branch(word: u32, regs: &Vcpu) -> Result<i64, NotSimple> {
     let by = |offset: i64, taken: bool| if taken { offset.wrapping_mul(4) } else { 4 };
     let nonzero = bit(word, 24);

@@ -1,5 +1,5 @@
 //! What A32 and T32 share: shifts, the arithmetic of data processing, and what works on bits.
-//! DDI 0487: F2.2 and F2.3 (operands and shifts), F5.1 (the instructions).
+//! DDI 0487: F5.1 (the instructions), and the pseudocode functions that are named here.
 
 use super::{NZCV, NotSimple, add_with_carry, negative_zero, set_flags};
 use crate::vcpu::{Vcpu, psr};

@@ -5,7 +5,7 @@
 //! `carry out`, the guest is interpreted from one to the other instead: [`carry_out`] is that
 //! walk, [`step`] one instruction of it.
 //!
-//! DDI 0487: C4.1, C6.2 (A64), F4.1 (A32), F3.1 (T32), F5.1 (A32 and T32), B2.12 (exclusives).
+//! DDI 0487: C4.1, C6.2 (A64), F4.1 (A32), F3.1 (T32), F5.1 (A32 and T32), B2.9 (exclusives).
 //!
 //! Interpreted is what works on general registers, flags and PC alone and what compilers, kernels
 //! and real-time systems put there: data processing, direct branches, IT, barriers and

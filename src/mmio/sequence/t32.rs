@@ -154,7 +154,7 @@ fn wide_branch(word: u32, regs: &Vcpu) -> Result<Option<i64>, NotSimple> {
     Ok(Some(signed(imm, 20) << 1))
 }
 
-/// F3.1.1 and following: 16 bits.
+/// F3.1, "16-bit".
 fn sixteen(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let flags = !in_it_block(regs);
     let c = carry(regs);
@@ -204,7 +204,7 @@ fn sixteen(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F3.1.4: data processing of two low registers.
+/// F3.1, "Data-processing (two low registers)".
 fn low_registers(word: u32, regs: &mut Vcpu, flags: bool) -> Result<(), NotSimple> {
     let (d, m) = (field(word, 0, 3) as u8, field(word, 3, 3) as u8);
     let (x, y, c) = (regs.r(d), regs.r(m), carry(regs));
@@ -232,7 +232,7 @@ fn low_registers(word: u32, regs: &mut Vcpu, flags: bool) -> Result<(), NotSimpl
     data(regs, op, flags, d, x, operand)
 }
 
-/// F3.1.5: ADD, CMP and MOV of any registers.
+/// F3.1, "Add, subtract, compare, move (two high registers)".
 fn high_registers(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let d = (field(word, 7, 1) << 3 | field(word, 0, 3)) as u8;
     let m = r(word, 3);
@@ -246,7 +246,7 @@ fn high_registers(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F3.1.8: miscellaneous of 16 bits.
+/// F3.1, "Miscellaneous 16-bit instructions".
 fn miscellaneous(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let (d, m) = (field(word, 0, 3) as u8, field(word, 3, 3) as u8);
     match word >> 6 & 0x3f {
@@ -266,7 +266,7 @@ fn miscellaneous(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F3.1.9 and following: 32 bits.
+/// F3.1, "32-bit".
 fn thirty_two(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let [n, d, m] = [16, 8, 0].map(|at| r(word, at));
     let c = carry(regs);
@@ -357,7 +357,7 @@ fn process(word: u32, regs: &mut Vcpu, operand: Operand) -> Result<(), NotSimple
     data(regs, op, flags, d, regs.r(n), operand)
 }
 
-/// F3.1.11, data processing of a plain binary immediate.
+/// F3.1, "Data-processing (plain binary immediate)".
 fn plain(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let (n, d) = (r(word, 16), r(word, 8));
     let lsb = field(word, 12, 3) << 2 | field(word, 6, 2);
@@ -379,7 +379,7 @@ fn plain(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F3.1.14, data processing of registers: shifts, extensions, and what turns bits round.
+/// F3.1, "Data-processing (register)": shifts, extensions, and what turns bits round.
 fn wide_registers(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let [n, d, m] = [16, 8, 0].map(|at| r(word, at));
     match (field(word, 20, 4), field(word, 4, 4)) {
