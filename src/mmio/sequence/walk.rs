@@ -53,7 +53,7 @@ pub fn carry_out(regs: &mut Vcpu, fetch: &mut dyn FnMut(&Vcpu) -> Option<(u32, u
                     ..
                 },
             )) => {
-                if holds(state, word, regs) {
+                if is_executed(state, word, regs) {
                     return End::Store { store, length };
                 }
                 regs.advance(u64::from(length));
@@ -73,12 +73,15 @@ pub fn carry_out(regs: &mut Vcpu, fetch: &mut dyn FnMut(&Vcpu) -> Option<(u32, u
 }
 
 /// Whether the condition of `word` holds, which is known to have one where it can.
-fn holds(state: State, word: u32, regs: &Vcpu) -> bool {
-    regs.condition_holds(match state {
-        State::A64 => 14,
-        State::A32 => (word >> 28) as u8,
-        State::T32 => regs.it_condition(),
-    })
+fn is_executed(state: State, word: u32, regs: &Vcpu) -> bool {
+    super::holds(
+        regs,
+        match state {
+            State::A64 => 14,
+            State::A32 => (word >> 28) as u8,
+            State::T32 => regs.it_condition(),
+        },
+    )
 }
 
 /// Whether `word`, which [`step`] does not do, leaves a sequence whose store is not wanted: CLREX,
