@@ -112,7 +112,8 @@ impl Vcpu {
         }
     }
 
-    /// The guest is done with its instruction of `bytes` bytes: PC and IT state move on.
+    /// The guest is done with its instruction of `bytes` bytes: PC and IT state move on, and
+    /// PSTATE.BTYPE is clear.
     pub fn advance(&mut self, bytes: u64) {
         self.pc = self.pc.wrapping_add(bytes);
         if self.is_aarch32() {
@@ -120,6 +121,8 @@ impl Vcpu {
             if self.spsr & (psr::T | psr::IT_7_2 | psr::IT_1_0) > psr::T {
                 self.spsr = it_advance(self.spsr);
             }
+        } else {
+            self.spsr &= !psr::BTYPE;
         }
     }
 

@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod census;
 pub mod devicetree;
 pub mod error;
+mod files;
 mod machine;
 mod pass_through;
 pub mod plan;

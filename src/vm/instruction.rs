@@ -22,22 +22,12 @@ use crate::mmio::decode::decode;
 use crate::mmio::execute::{self, Ended, execute};
 use crate::mmio::instruction::{Bank, Class, General, Operation};
 use crate::mmio::sequence::{self, End};
+use crate::mmio::syndrome::{DataAbort, Syndrome};
 use crate::mmio::transfer::is_big_endian;
 use crate::vcpu::{Vcpu, mode};
 
 /// How often an instruction that cannot be fetched is tried again.
 const REFETCHES: u8 = 16;
-
-/// How a sequence from a load-exclusive on ended.
-enum Sequence {
-    /// With its store-exclusive, done or not, or without one.
-    Done,
-    /// The store-exclusive's own access was refused.
-    Refused(Ended),
-    /// With anything else.
-    Broken,
-}
-
 impl Vm {
     /// The data abort `trap` of the guest's instruction at PC.
     #[inline(never)]
@@ -168,14 +158,17 @@ impl Vm {
         trap: Trap,
         reason: Reason,
     ) -> Next {
-        match self.board.plan().cannot_emulate {
-            CannotEmulate::Stop => self.stop_at(cpu, regs, core, reason, Some(trap)),
-            CannotEmulate::Abort => {
-                let write = crate::mmio::syndrome::DataAbort(trap.esr as u32).wnr();
-                let fault = DataFault::external(trap.far, write);
-                self.inject(cpu, regs, core, Exception::Data(fault))
-            }
+        if !self.aborts_instead() {
+            return self.stop_at(cpu, regs, core, reason, Some(trap));
         }
+        let write = DataAbort(Syndrome(trap.esr).iss()).wnr();
+        let fault = DataFault::external(trap.far, write);
+        self.inject(cpu, regs, core, Exception::Data(fault))
+    }
+
+    /// The board's policy: what cannot be emulated is an external abort, and no report.
+    pub(super) fn aborts_instead(&self) -> bool {
+        self.board.plan().cannot_emulate == CannotEmulate::Abort
     }
 }
 
@@ -210,47 +203,29 @@ fn carry_out<C: Core>(
 ) -> Result<(), Ended> {
     let before = regs.clone();
     let (at, _) = execute::locate(&load.address, regs, reach);
-    let at = if regs.is_aarch32() {
-        at & 0xffff_ffff
-    } else {
-        at
-    };
     execute(&Operation::General(*load), length, big_endian, regs, reach)?;
-    match follow(load, at, big_endian, regs, reach) {
-        Sequence::Done => Ok(()),
-        Sequence::Refused(ended) => Err(ended),
-        Sequence::Broken => {
+    let core = &mut *reach.core;
+    match sequence::carry_out(regs, &mut |regs| fetch(regs, core)) {
+        End::Left => Ok(()),
+        End::Lost => {
             *regs = before;
             Err(Ended::Fault(DataFault::exclusive(at, false)))
+        }
+        End::Store { store, length } => {
+            let (to, _) = execute::locate(&store.address, regs, reach);
+            let marked = to == at
+                && store.width == load.width
+                && store.second.is_some() == load.second.is_some();
+            match store.class {
+                Class::StoreExclusive { status } if !marked => {
+                    not_stored(status, length, regs);
+                    Ok(())
+                }
+                _ => execute(&Operation::General(store), length, big_endian, regs, reach),
+            }
         }
     }
 }
 
-/// Interprets the guest up to its store-exclusive, and does that.
-fn follow<C: Core>(
-    load: &General,
-    at: u64,
-    big_endian: bool,
-    regs: &mut Vcpu,
-    reach: &mut Reach<'_, C>,
-) -> Sequence {
-    let (store, length) = match sequence::carry_out(regs, &mut |regs| fetch(regs, reach.core)) {
-        End::Store { store, length } => (store, length),
-        End::Left => return Sequence::Done,
-        End::Lost => return Sequence::Broken,
-    };
-    let (to, _) = execute::locate(&store.address, regs, reach);
-    let same =
-        to == at && store.width == load.width && store.second.is_some() == load.second.is_some();
-    if let Class::StoreExclusive { status } = store.class
-        && !same
-    {
-        not_stored(status, length, regs);
-        return Sequence::Done;
-    }
-    let store = Operation::General(store);
-    match execute(&store, length, big_endian, regs, reach) {
-        Ok(()) => Sequence::Done,
-        Err(ended) => Sequence::Refused(ended),
-    }
-}
+#[cfg(test)]
+mod tests;

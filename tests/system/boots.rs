@@ -423,12 +423,13 @@ fn a_guest_whose_tables_lie_in_a_device_dies_usefully() {
         dies(
             "tests/die-table.toml",
             host,
-            &["the MMU on, its tables at 0x1c090000"],
+            &["the MMU on, its tables at 0x2c000000"],
             &[
                 "the guest's translation tables lie in a device",
                 "vCPU 0 (Cortex-A15), Supervisor, A32, Secure",
                 "on a stage-1 walk",
-                "serial@90000 at 0x1c090000, offset 0x",
+                "table in page 0x2c002000",
+                "interrupt-controller@2c001000",
             ],
         );
     }
