@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 12] = [
+const PROGRAMS: [(&str, &str, &str); 14] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -15,6 +15,8 @@ const PROGRAMS: [(&str, &str, &str); 12] = [
     ("vexpress-a15.ld", "arm", "die-nosyndrome"),
     ("vexpress-a15.ld", "arm", "die-unclaimed"),
     ("vexpress-a15.ld", "arm", "bigendian"),
+    ("vexpress-a15.ld", "arm", "cost-a32"),
+    ("virt-v8.ld", "aarch64", "cost-a64"),
 ];
 
 fn main() {
