@@ -5,6 +5,7 @@
 //! [`Transfer::finish_write`], after the bus has answered.
 
 pub mod decode;
+pub mod instruction;
 pub mod syndrome;
 pub mod transfer;
 

@@ -145,11 +145,7 @@ impl Vm {
                     (true, false) => State::A32,
                     (true, true) => State::T32,
                 };
-                let decoded =
-                    undef::fetch(regs, core).and_then(|(word, _)| decode::decode(state, word).ok());
-                if let Some(transfer) = decoded {
-                    return self.access(cpu, regs, core, trap, transfer);
-                }
+                let _ = undef::fetch(regs, core).map(|(word, _)| decode::decode(state, word));
                 Reason::NotDecoded
             }
             Abort::TableInDevice => Reason::TableInDevice,
