@@ -4,13 +4,14 @@ use super::bus::{Bus, Miss};
 use super::catalog::{self, Making};
 use super::devicetree::Tree;
 use super::plan::{Plan, Unclaimed, Window, WindowKind};
+use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
 use super::{
-    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, RECENT, RecentAccess, Reply,
-    Transaction, World,
+    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, RecentAccess, Reply, Transaction,
+    World,
 };
-use crate::access::{Access, Initiator, Width};
-use crate::emul::{Ask, Cx, Device, Lines, Reset, SerialPort};
+use crate::access::{Access, Initiator, Refusal, Width};
+use crate::emul::{Ask, Cx, Device, Lines, Reset, SerialPort, Served};
 use crate::memory::StoreId;
 use crate::units::{HostPa, Instant, Ipa};
 use alloc::boxed::Box;
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 const LEARNED: usize = 64;
 
 /// A board.
+#[allow(clippy::struct_excessive_bools)] // each is something that the VM asks about
 pub struct Board {
     plan: Plan,
     bus: Bus,
@@ -35,9 +37,16 @@ pub struct Board {
     reset: bool,
     power_off: bool,
     remap: Option<bool>,
-    recent: [Option<RecentAccess>; RECENT],
-    /// Where the next recent access goes.
-    next: usize,
+    recent: Recent,
+    near: [Near; NEAR],
+    /// The outputs of the interrupt controllers: what the CPUs' inputs are.
+    inputs: Lines,
+    /// The first of the devices' deadlines.
+    deadline: Option<Instant>,
+    /// Whether [`take_ask`](Board::take_ask) may have something to tell.
+    asking: bool,
+    /// See [`take_news`](Board::take_news).
+    news: bool,
     learned: Vec<RecentAccess>,
 }
 
@@ -46,6 +55,32 @@ struct Slot {
     store: Option<StoreId>,
     lines: Lines,
     deadline: Option<Instant>,
+}
+
+/// A window of a device that was accessed lately, by the address bits above the page: most
+/// accesses are served by these few words.
+#[derive(Clone, Copy)]
+struct Near {
+    first: u64,
+    /// The offset of its last word.
+    last: u64,
+    window: u16,
+    device: u16,
+    region: u8,
+}
+
+/// How many of these.
+const NEAR: usize = 8;
+
+impl Near {
+    /// Only the last byte of all addresses would be here, and no device has this number.
+    const NOTHING: Self = Self {
+        first: u64::MAX,
+        last: 0,
+        window: 0,
+        device: u16::MAX,
+        region: 0,
+    };
 }
 
 #[derive(Clone, Copy)]
@@ -110,8 +145,12 @@ impl Board {
             reset: false,
             power_off: false,
             remap: None,
-            recent: [None; RECENT],
-            next: 0,
+            recent: Recent::new(),
+            near: [Near::NOTHING; NEAR],
+            inputs: Lines::default(),
+            deadline: None,
+            asking: true,
+            news: true,
             learned: Vec::with_capacity(LEARNED),
             plan: plan.clone(),
         };
@@ -146,7 +185,10 @@ impl Board {
         at: Ipa,
         how: Transaction,
     ) -> Result<Reply, BusFault> {
-        self.access(world, at, how, None)
+        match self.nearby(world, at, how, None) {
+            Some(reply) => reply,
+            None => self.anywhere(world, at, how, None),
+        }
     }
 
     /// A write by a bus master.
@@ -157,16 +199,17 @@ impl Board {
         how: Transaction,
         value: u64,
     ) -> Result<Reply, BusFault> {
-        self.access(world, at, how, Some(value & how.width.mask()))
+        let value = Some(value & how.width.mask());
+        match self.nearby(world, at, how, value) {
+            Some(reply) => reply,
+            None => self.anywhere(world, at, how, value),
+        }
     }
 
     /// What a tapped access, answered with [`Reply::Host`], read or wrote: it is the latest of
     /// [`recent`](Board::recent).
     pub fn record(&mut self, value: u64) {
-        let latest = self.next.checked_sub(1).unwrap_or(RECENT.wrapping_sub(1));
-        if let Some(Some(access)) = self.recent.get_mut(latest) {
-            access.value = value & access.width.mask();
-        }
+        self.recent.correct(value);
     }
 
     /// Brings every device whose deadline is due up to now.
@@ -182,7 +225,14 @@ impl Board {
 
     /// When [`advance`](Board::advance) is next owed.
     pub fn deadline(&self) -> Option<Instant> {
-        self.slots.iter().filter_map(|slot| slot.deadline).min()
+        self.deadline
+    }
+
+    /// Whether, since this was last asked, a CPU's inputs or the deadline changed, the board asks
+    /// for something, or its console has sent. Until then what was told of these holds.
+    #[inline]
+    pub fn take_news(&mut self) -> bool {
+        core::mem::take(&mut self.news)
     }
 
     /// The output of a CPU's generic timer: drives the private interrupt that the map names.
@@ -205,20 +255,22 @@ impl Board {
     /// A CPU's interrupt inputs.
     pub fn cpu_lines(&self, cpu: u8) -> CpuLines {
         let irq = u16::from(cpu).wrapping_mul(2);
-        let any = |line| {
-            let mut slots = self.controllers.iter().filter_map(|c| self.slots.get(*c));
-            slots.any(|slot| slot.lines.is_high(line))
-        };
         CpuLines {
-            irq: any(irq),
-            fiq: any(irq.wrapping_add(1)),
+            irq: self.inputs.is_high(irq),
+            fiq: self.inputs.is_high(irq.wrapping_add(1)),
         }
     }
 
     /// The next thing that the board asks of its VM; call until `None`. After
     /// [`build`](Board::build) and [`reset`](Board::reset) it tells which windows to map for
     /// direct reads; aliases of such a window are told beside it.
+    #[inline]
     pub fn take_ask(&mut self) -> Option<BoardAsk> {
+        if self.asking { self.next_ask() } else { None }
+    }
+
+    #[cold]
+    fn next_ask(&mut self) -> Option<BoardAsk> {
         if core::mem::take(&mut self.power_off) {
             return Some(BoardAsk::PowerOff);
         }
@@ -228,7 +280,11 @@ impl Board {
         if let Some(on) = self.remap.take() {
             return Some(BoardAsk::Remap(on));
         }
-        let (window, direct) = self.direct.iter_mut().enumerate().find(|(_, d)| !d.told)?;
+        let mut untold = self.direct.iter_mut().enumerate().filter(|(_, d)| !d.told);
+        let Some((window, direct)) = untold.next() else {
+            self.asking = false;
+            return None;
+        };
         direct.told = true;
         Some(BoardAsk::DirectReads {
             window,
@@ -278,15 +334,144 @@ impl Board {
         })
     }
 
-    /// The last [`RECENT`] device accesses, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = &RecentAccess> {
-        let (newer, older) = self.recent.split_at_checked(self.next).unwrap_or_default();
-        older.iter().chain(newer).flatten()
+    /// The last [`RECENT`](super::RECENT) device accesses, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = RecentAccess> {
+        self.recent.iter(&self.plan.windows)
     }
 
     /// Unclaimed accesses under the policy `learn`, the first of each address: at most 64.
     pub fn learned(&self) -> &[RecentAccess] {
         &self.learned
+    }
+
+    /// An access to a device that is in [`near`](Board::near); none if it is not, and nothing is
+    /// done.
+    #[inline]
+    fn nearby(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Option<Result<Reply, BusFault>> {
+        let near = *self.near.get((at.0 >> 12) as usize % NEAR)?;
+        let offset = at.0.wrapping_sub(near.first);
+        if offset > near.last || how.width > Width::Word {
+            return None;
+        }
+        let index = usize::from(near.device);
+        let slot = self.slots.get_mut(index)?;
+        let access = Access {
+            region: near.region,
+            offset,
+            width: how.width,
+            initiator: how.initiator,
+            security: how.security,
+            privileged: how.privileged,
+        };
+        let mut cx = Cx::new(world.now, world.memory, slot.store);
+        let served = slot.device.access(&mut cx, access, value);
+        let asked = cx.asked();
+        if served.lines != slot.lines
+            || served.deadline != slot.deadline
+            || served.sends
+            || asked.is_some()
+        {
+            self.afterwards(world, index, &served, asked);
+        }
+        let mut record = RecentAccess {
+            at: world.now,
+            initiator: how.initiator,
+            window: Some(usize::from(near.window)),
+            ipa: at,
+            offset,
+            write: value.is_some(),
+            width: how.width,
+            value: value.unwrap_or(0),
+            refused: false,
+        };
+        Some(match (served.outcome, value) {
+            (Ok(_), Some(_)) => {
+                self.recent.note(&record);
+                Ok(Reply::Done)
+            }
+            (Ok(value), None) => {
+                record.value = value & how.width.mask();
+                self.recent.note(&record);
+                Ok(Reply::Value(record.value))
+            }
+            (Err(why), _) => self.refused(record, why),
+        })
+    }
+
+    /// What the device was left with after an access that changed something for others.
+    #[cold]
+    fn afterwards(
+        &mut self,
+        world: &World<'_>,
+        index: usize,
+        served: &Served,
+        asked: Option<Ask>,
+    ) {
+        if let Some(asked) = asked {
+            self.ask(index, asked);
+        }
+        self.outputs(index, served.lines, served.deadline, served.sends);
+        self.propagate(world);
+    }
+
+    /// The policy for an access that its device refused, and the record of it.
+    #[cold]
+    fn refused(&mut self, mut record: RecentAccess, why: Refusal) -> Result<Reply, BusFault> {
+        let fault = Err(BusFault::Refused(why));
+        let outcome = self.nobody(record.ipa, record, fault, record.write);
+        record.refused = outcome.is_err();
+        self.recent.note(&record);
+        outcome
+    }
+
+    /// An access to any window, or to none.
+    #[cold]
+    fn anywhere(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let reply = self.access(world, at, how, value);
+        self.approach(at);
+        reply
+    }
+
+    /// Remembers the window at `at`, if [`nearby`](Board::nearby) can serve it.
+    fn approach(&mut self, at: Ipa) {
+        let Ok((window, _)) = self.bus.find(at, 1) else {
+            return;
+        };
+        let Some(span) = self.plan.windows.get(window) else {
+            return;
+        };
+        let (WindowKind::Device { device, region }
+        | WindowKind::DirectReads { device, region, .. }) = span.kind
+        else {
+            return;
+        };
+        let (Ok(window), Ok(device)) = (u16::try_from(window), u16::try_from(device)) else {
+            return;
+        };
+        if let (Some(last), Some(near)) = (
+            span.bytes.checked_sub(Width::Word.bytes()),
+            self.near.get_mut((at.0 >> 12) as usize % NEAR),
+        ) {
+            *near = Near {
+                first: span.at.0,
+                last,
+                window,
+                device,
+                region,
+            };
+        }
     }
 
     fn access(
@@ -323,10 +508,7 @@ impl Board {
         if let Ok(Reply::Value(value)) = outcome {
             access.value = value;
         }
-        if let Some(slot) = self.recent.get_mut(self.next) {
-            *slot = Some(access);
-        }
-        self.next = self.next.wrapping_add(1) % RECENT;
+        self.recent.note(&access);
         outcome
     }
 
@@ -463,26 +645,50 @@ impl Board {
         };
         let mut cx = Cx::new(world.now, world.memory, slot.store);
         call(&mut *slot.device, &mut cx);
-        match cx.asked() {
-            None => {}
-            Some(Ask::Reset) => self.reset = true,
-            Some(Ask::PowerOff) => self.power_off = true,
-            Some(Ask::Remap(on)) => self.remap = Some(on),
-            Some(Ask::DirectReads { region, on }) => self.direct_reads(index, region, on),
+        if let Some(asked) = cx.asked() {
+            self.ask(index, asked);
         }
         self.lines_of(index);
     }
 
-    /// Compares a device's output lines with the last ones, and drives the wires of those that
-    /// changed.
+    fn ask(&mut self, index: usize, asked: Ask) {
+        (self.asking, self.news) = (true, true);
+        match asked {
+            Ask::Reset => self.reset = true,
+            Ask::PowerOff => self.power_off = true,
+            Ask::Remap(on) => self.remap = Some(on),
+            Ask::DirectReads { region, on } => self.direct_reads(index, region, on),
+        }
+    }
+
     fn lines_of(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get(index) {
+            let (lines, deadline) = (slot.device.lines(), slot.device.deadline());
+            self.outputs(index, lines, deadline, slot.device.sends());
+        }
+    }
+
+    /// Compares a device's output lines with the last ones, and drives the wires of those that
+    /// changed; notes its deadline, and whether it is a console that sends.
+    fn outputs(&mut self, index: usize, lines: Lines, deadline: Option<Instant>, sends: bool) {
+        self.news |= sends && self.plan.console == Some(index);
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        slot.deadline = slot.device.deadline();
-        let lines = slot.device.lines();
+        let earlier = core::mem::replace(&mut slot.deadline, deadline);
         let mut changed = lines.0 ^ slot.lines.0;
         slot.lines = lines;
+        if earlier != deadline {
+            let first = self.slots.iter().filter_map(|slot| slot.deadline).min();
+            self.news |= first != self.deadline;
+            self.deadline = first;
+        }
+        if changed != 0 && self.controllers.contains(&index) {
+            let controllers = self.controllers.iter().filter_map(|c| self.slots.get(*c));
+            let inputs = Lines(controllers.fold(0, |all, slot| all | slot.lines.0));
+            self.news |= inputs != self.inputs;
+            self.inputs = inputs;
+        }
         // At most 64 rounds: one for each line.
         while changed != 0 {
             let line = changed.trailing_zeros() as u16;
@@ -546,6 +752,7 @@ impl Board {
                 let (device, region, on) = (*device, *region, *at_reset);
                 self.direct_reads(device, region, on);
                 self.tell_again(device, region);
+                (self.asking, self.news) = (true, true);
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod error;
 mod machine;
 mod pass_through;
 pub mod plan;
+mod recent;
 #[cfg(test)]
 mod tests;
 pub mod wiring;

@@ -678,7 +678,7 @@ fn the_last_accesses_are_kept_oldest_first() {
         (8..40).map(|v| (true, 0, v << 4)).collect::<Vec<_>>()
     );
     let _ = board.read(&now(9), Ipa(0x3010), cpu(Width::Half));
-    let last = *board.recent().last().expect("there is one");
+    let last = board.recent().last().expect("there is one");
     assert_eq!(
         (last.at, last.width, last.refused),
         (Instant(9), Width::Half, true)

@@ -385,6 +385,10 @@ impl Device for Pl011 {
         Ok(())
     }
 
+    fn sends(&self) -> bool {
+        self.transmitter.is_heard()
+    }
+
     fn serial(&mut self) -> Option<&mut dyn SerialPort> {
         Some(self)
     }

@@ -198,6 +198,7 @@ impl Clock {
         Self { hz, whole }
     }
 
+    #[inline]
     fn at(self, ticks: u64) -> Instant {
         Instant(match self.whole {
             Some(ns) => ticks.saturating_mul(ns),
@@ -243,6 +244,8 @@ pub struct Vm {
     /// Whether the host hides the current mode's SPSR (see [`banks`]); asked at the first entry.
     hides_spsr: Option<bool>,
     stopped: Option<Stopped>,
+    /// See [`Vm::take_news`].
+    news: bool,
 }
 
 /// CNTV_CTL: enabled, not masked, condition met.
@@ -285,6 +288,7 @@ impl Vm {
             peripheral_base: peripheral_base(plan),
             hides_spsr: None,
             stopped: None,
+            news: true,
         })
     }
 
@@ -326,6 +330,7 @@ impl Vm {
             };
         }
         self.stopped = None;
+        self.news = true;
         let world = World {
             now: self.clock.at(core.ticks()),
             memory: core.memory(),
@@ -373,6 +378,14 @@ impl Vm {
             .is_some_and(|c| c.virtual_level)
     }
 
+    /// Whether [`Vm::lines`], [`Vm::deadline`] or [`Vm::virtual_timer_is_high`] may tell something
+    /// else than when this was last asked, or the board's console has sent. Most traps change
+    /// nothing of all that, and the metal need not look.
+    #[inline]
+    pub fn take_news(&mut self) -> bool {
+        core::mem::take(&mut self.news) | self.board.take_news()
+    }
+
     /// When [`Vm::catch_up`] is next owed.
     pub fn deadline(&self) -> Option<Instant> {
         let timers = self.cpus.iter().filter_map(|c| c.timer_deadline);
@@ -390,6 +403,7 @@ impl Vm {
     }
 
     /// The board's time.
+    #[inline]
     pub fn now(&self, core: &impl Core) -> Instant {
         self.clock.at(core.ticks())
     }
@@ -423,6 +437,7 @@ impl Vm {
     }
 
     /// What the board asks for, as the metal's next step.
+    #[inline]
     fn asks(&mut self) -> Next {
         match self.board.take_ask() {
             None => Next::Resume,
@@ -433,7 +448,18 @@ impl Vm {
     }
 
     /// Brings the timers' outputs up to now, if one may have changed.
+    #[inline]
     fn sync_lines(&mut self, cpu: u8, core: &mut impl Core, now: Instant) {
+        let Some(state) = self.cpus.get(usize::from(cpu)) else {
+            return;
+        };
+        if state.virtual_level || state.timer_deadline.is_some_and(|d| d <= now) {
+            self.timers_outputs(cpu, core, now);
+        }
+    }
+
+    #[cold]
+    fn timers_outputs(&mut self, cpu: u8, core: &mut impl Core, now: Instant) {
         let Some(state) = self.cpus.get(usize::from(cpu)) else {
             return;
         };
@@ -456,6 +482,7 @@ impl Vm {
         };
         if state.virtual_level != level {
             state.virtual_level = level;
+            self.news = true;
             let world = World {
                 now,
                 memory: core.memory(),
@@ -471,6 +498,7 @@ impl Vm {
             return;
         };
         let ticks = core.ticks();
+        self.news = true;
         state.timer_deadline = state.timer.deadline(ticks, self.clock.hz);
         let level = state.timer.output(ticks);
         self.board.timer_line(

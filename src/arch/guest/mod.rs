@@ -51,6 +51,8 @@ pub struct Guest {
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
+    /// Bytes wait, typed ahead or for room in the link: each exit is an occasion for them.
+    pub waiting_bytes: bool,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
@@ -109,6 +111,7 @@ impl Guest {
             timer_forwarded: false,
             armed: None,
             typed_ahead: false,
+            waiting_bytes: false,
             flush_at: None,
             account: Account::default(),
         }
@@ -145,9 +148,19 @@ impl Guest {
         self.account = Account::begin();
     }
 
-    /// Interrupt inputs, timer and console, as the board has them now.
+    /// Before the guest goes on after a trap that asked for nothing: most change nothing for
+    /// [`before_entry`](Guest::before_entry) to bring up.
     #[inline]
+    fn before_return(&mut self) {
+        if self.vm.take_news() || self.waiting_bytes {
+            self.before_entry();
+        }
+    }
+
+    /// Interrupt inputs, timer and console, as the board has them now.
+    #[cold]
     fn before_entry(&mut self) {
+        self.vm.take_news();
         if self.typed_ahead {
             self.receive();
         }
@@ -167,11 +180,14 @@ impl Guest {
             self.hcr = wanted;
             msr!("hcr_el2", wanted);
         }
-        if let Some(port) = self.vm.board().console()
-            && console::drain(self.number, port)
-        {
+        let drained = match self.vm.board().console() {
+            Some(port) => console::drain(self.number, port),
+            None => console::Drained::Nothing,
+        };
+        if drained != console::Drained::Nothing {
             self.account.speaks();
         }
+        self.waiting_bytes = self.typed_ahead || drained == console::Drained::Some;
         let deadline = self.vm.deadline();
         let flush = console::flush_due(self.hardware.hz());
         if deadline != self.armed || flush.is_some() != self.flush_at.is_some() {
@@ -374,7 +390,7 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
         .vm
         .trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa })
     {
-        Next::Resume => guest.before_entry(),
+        Next::Resume => guest.before_return(),
         next => guest.act(next, vcpu),
     }
 }

@@ -47,10 +47,10 @@ timed_vectors:
     .endr
     mrrc    p15, 1, r4, r5, c14
     ldr     r8, [r9, #0xc]
+    mov     r6, #0
+    mcr     p15, 0, r6, c14, c3, 1      @ CNTV_CTL
     str     r8, [r9, #0x10]
     mrrc    p15, 1, r6, r7, c14
-    mov     r8, #0
-    mcr     p15, 0, r8, c14, c3, 1      @ CNTV_CTL
     subs    pc, lr, #4
 
     .balign 32
@@ -201,7 +201,7 @@ fn interrupts(costs: &mut Costs, sp804: Device) {
     unsafe { timed_sgi(&mut sums, GICD + 0xf00, GICC, SGIS) };
     let [handler, end] = sums.map(u64::from);
     costs.sum("SGIR store to handler", 3, handler, SGIS.into());
-    costs.sum("acknowledge and end", 3, end, SGIS.into());
+    costs.sum("acknowledge and end", 5, end, SGIS.into());
     let tick = costs.tick();
     // SAFETY: as before.
     costs.least("virtual timer, guest busy", 16, || unsafe {
