@@ -46,6 +46,26 @@ impl Width {
             Self::Double => u64::MAX,
         }
     }
+
+    /// A value of this width with its bytes in the other order; what is above it is dropped.
+    pub const fn swap_bytes(self, value: u64) -> u64 {
+        match self {
+            Self::Byte => value & 0xff,
+            Self::Half => (value as u16).swap_bytes() as u64,
+            Self::Word => (value as u32).swap_bytes() as u64,
+            Self::Double => value.swap_bytes(),
+        }
+    }
+
+    /// A value of this width with its sign up to bit 63.
+    pub const fn sign_extend(self, value: u64) -> u64 {
+        match self {
+            Self::Byte => ((value as u8).cast_signed() as i64).cast_unsigned(),
+            Self::Half => ((value as u16).cast_signed() as i64).cast_unsigned(),
+            Self::Word => ((value as u32).cast_signed() as i64).cast_unsigned(),
+            Self::Double => value,
+        }
+    }
 }
 
 /// Who drives the bus.

@@ -2,11 +2,12 @@
 
 use super::guest_memory::GuestMemory;
 use super::registers::{mrs, msr};
+use super::simd;
 use super::{barrier_dsb, barrier_isb, counter};
 use reliquary::access::Width;
 use reliquary::memory::BoardMemory;
 use reliquary::units::{HostPa, Ipa};
-use reliquary::vm::{At, Core, SysReg};
+use reliquary::vm::{At, Core, Stage1, SysReg};
 
 /// The core that runs a VM, and the VM's memory.
 pub struct Hardware {
@@ -117,6 +118,37 @@ impl Core for Hardware {
             return Err(whole);
         }
         Ok(Ipa(page_of(stage1) | va & 0xfff))
+    }
+
+    fn stage_1(&mut self, va: u64, how: At) -> Result<Stage1, u64> {
+        let par = match how {
+            At::E1Read => at!("s1e1r", va),
+            At::E1Write => at!("s1e1w", va),
+            At::E0Read => at!("s1e0r", va),
+            At::E0Write => at!("s1e0w", va),
+        };
+        if par & 1 != 0 {
+            return Err(par);
+        }
+        // PAR_EL1.ATTR, in MAIR_EL1's encoding (DDI 0487, D17.2.100).
+        let attributes = par >> 56;
+        Ok(Stage1 {
+            page: Ipa(page_of(par)),
+            device: attributes & 0xf0 == 0,
+            cached: attributes & 0xcc == 0xcc,
+        })
+    }
+
+    fn simd(&mut self, n: u8) -> u128 {
+        simd::get(n)
+    }
+
+    fn set_simd(&mut self, n: u8, value: u128) {
+        simd::set(n, value);
+    }
+
+    fn zero_block_bytes(&self) -> u64 {
+        4 << (mrs!("dczid_el0") & 0xf)
     }
 
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {

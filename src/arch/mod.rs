@@ -3,8 +3,8 @@
 //! - [`boot`], [`core_area`], [`mmu`], [`arena`]: from the boot loader's jump to Rust with
 //!   caches, stacks and memory.
 //! - [`gic`], [`counter`], [`psci`], [`uart`], [`console`]: the host's own devices.
-//! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`guest`]: a VM on a core: its memory,
-//!   the registers that the core holds for it, its exits.
+//! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], [`guest`]: a VM on a core: its
+//!   memory, the registers that the core holds for it, its exits.
 //! - [`fault`]: exceptions and panics of the hypervisor itself.
 
 pub mod arena;
@@ -20,6 +20,7 @@ pub mod hardware;
 pub mod mmu;
 pub mod psci;
 mod registers;
+mod simd;
 pub mod stage2_tables;
 pub mod uart;
 

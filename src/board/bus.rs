@@ -2,17 +2,64 @@
 //!
 //! A table sorted by address, built once and immutable afterwards. A lookup tries one of eight
 //! remembered windows, chosen by the address bits above the page, and else searches by halves.
+//! The table also knows how wide each window's port is: what the board splits, and in which
+//! order.
 
+use crate::access::Width;
 use crate::units::Ipa;
 use alloc::vec::Vec;
 
-/// A window as the bus sees it: where it is, and its index in the plan.
+/// Which piece of an access that is wider than the port goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The piece at the lowest address, as Arm's bridges and downsizers do.
+    LowFirst,
+    /// The piece at the highest address.
+    HighFirst,
+}
+
+/// The port by which a window hangs on the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The widest access that goes through in one piece.
+    pub width: Width,
+    /// The order of a wider one's pieces.
+    pub order: Order,
+}
+
+impl Port {
+    /// 32 bits, the lower word first: a PrimeCell behind an APB or AHB-Lite bridge.
+    pub const WORD: Self = Self {
+        width: Width::Word,
+        order: Order::LowFirst,
+    };
+    /// 64 bits: nothing is split. Memory, the host's registers, and devices that take 64 bits
+    /// or refuse them themselves.
+    pub const DOUBLE: Self = Self {
+        width: Width::Double,
+        order: Order::LowFirst,
+    };
+}
+
+/// A window as the bus sees it: where it is, its index in the plan, and its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     first: u64,
     /// The last address: an end cannot wrap.
     last: u64,
     window: u16,
+    port: Port,
+}
+
+/// Where an access goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The window's index.
+    pub window: usize,
+    /// Bytes from its start.
+    pub offset: u64,
+    /// Its port.
+    pub port: Port,
 }
 
 /// Why an address is nobody's.
@@ -39,10 +86,10 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Makes the table of windows that begin at an address and have a size.
-    pub fn new(windows: impl Iterator<Item = (Ipa, u64)>) -> Result<Self, Clash> {
+    /// Makes the table of windows that begin at an address, have a size, and a port.
+    pub fn new(windows: impl Iterator<Item = (Ipa, u64, Port)>) -> Result<Self, Clash> {
         let mut spans = Vec::with_capacity(windows.size_hint().0);
-        for (index, (at, bytes)) in windows.enumerate() {
+        for (index, (at, bytes, port)) in windows.enumerate() {
             let last = bytes.checked_sub(1).and_then(|rest| at.0.checked_add(rest));
             let (Some(last), Ok(window)) = (last, u16::try_from(index)) else {
                 return Err(Clash(index, index));
@@ -51,6 +98,7 @@ impl Bus {
                 first: at.0,
                 last,
                 window,
+                port,
             });
         }
         spans.sort_unstable_by_key(|span| span.first);
@@ -67,8 +115,8 @@ impl Bus {
         })
     }
 
-    /// The window of an access of `bytes` bytes, and the offset in it.
-    pub fn find(&mut self, at: Ipa, bytes: u64) -> Result<(usize, u64), Miss> {
+    /// The window of an access of `bytes` bytes.
+    pub fn find(&mut self, at: Ipa, bytes: u64) -> Result<Found, Miss> {
         // Devices are pages apart: the bits above the page tell neighbours apart.
         let way = (at.0 >> 12) as usize % REMEMBERED;
         let remembered = self
@@ -90,7 +138,11 @@ impl Bus {
         if end.is_none_or(|end| end > span.last) {
             return Err(Miss::LeavesWindow);
         }
-        Ok((span.window as usize, at.0.wrapping_sub(span.first)))
+        Ok(Found {
+            window: span.window as usize,
+            offset: at.0.wrapping_sub(span.first),
+            port: span.port,
+        })
     }
 
     fn place(&self, at: Ipa) -> Result<usize, Miss> {
@@ -107,7 +159,12 @@ mod tests {
     use super::*;
 
     fn bus(windows: &[(u64, u64)]) -> Result<Bus, Clash> {
-        Bus::new(windows.iter().map(|(at, bytes)| (Ipa(*at), *bytes)))
+        Bus::new(windows.iter().map(|w| (Ipa(w.0), w.1, Port::DOUBLE)))
+    }
+
+    fn found(bus: &mut Bus, at: u64, bytes: u64) -> Result<(usize, u64), Miss> {
+        let found = bus.find(Ipa(at), bytes)?;
+        Ok((found.window, found.offset))
     }
 
     #[test]
@@ -128,12 +185,12 @@ mod tests {
     #[test]
     fn an_access_that_leaves_its_window_is_refused_even_into_a_neighbour() {
         let mut bus = bus(&[(0x1000, 0x10), (0x1010, 0x10), (u64::MAX, 1)]).expect("no overlap");
-        assert_eq!(bus.find(Ipa(0x100c), 4), Ok((0, 0xc)));
-        assert_eq!(bus.find(Ipa(0x100e), 4), Err(Miss::LeavesWindow));
-        assert_eq!(bus.find(Ipa(u64::MAX), 1), Ok((2, 0)));
-        assert_eq!(bus.find(Ipa(u64::MAX), 8), Err(Miss::LeavesWindow));
-        assert_eq!(bus.find(Ipa(0x1020), 4), Err(Miss::Unclaimed));
-        assert_eq!(bus.find(Ipa(0xffc), 8), Err(Miss::Unclaimed));
+        assert_eq!(found(&mut bus, 0x100c, 4), Ok((0, 0xc)));
+        assert_eq!(found(&mut bus, 0x100e, 4), Err(Miss::LeavesWindow));
+        assert_eq!(found(&mut bus, u64::MAX, 1), Ok((2, 0)));
+        assert_eq!(found(&mut bus, u64::MAX, 8), Err(Miss::LeavesWindow));
+        assert_eq!(found(&mut bus, 0x1020, 4), Err(Miss::Unclaimed));
+        assert_eq!(found(&mut bus, 0xffc, 8), Err(Miss::Unclaimed));
     }
 
     #[test]
@@ -161,7 +218,7 @@ mod tests {
                     Some(i) if at + bytes > windows[i].0 + windows[i].1 => Err(Miss::LeavesWindow),
                     Some(i) => Ok((i, at - windows[i].0)),
                 };
-                assert_eq!(bus.find(Ipa(at), bytes), expected);
+                assert_eq!(found(&mut bus, at, bytes), expected);
             }
         }
     }

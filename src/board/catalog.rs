@@ -1,11 +1,12 @@
 //! Which emulator serves which `compatible`. A device is added by one line of [`TABLE`].
 
+use super::bus::Port;
 use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::plan::Plan;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, gic, pl011, pl031, pl310,
-    primecell, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -110,6 +111,8 @@ pub struct Entry {
     pub controller: Option<Controller>,
     /// Whether its register blocks are memory that is read directly while the device says so.
     pub direct_reads: bool,
+    /// How it hangs on the bus: by which pieces a wider access reaches it.
+    pub port: Port,
 }
 
 impl Entry {
@@ -139,7 +142,18 @@ impl Entry {
             line: |_, output| output.index as u16,
             controller: None,
             direct_reads: false,
+            port: Port::WORD,
         }
+    }
+    /// By another port than one of 32 bits.
+    pub(super) const fn port(mut self, port: Port) -> Self {
+        self.port = port;
+        self
+    }
+    /// In the private memory region of a Cortex-A9, whose own bus splits nothing: a doubleword
+    /// is answered by SLVERR (DDI 0407I, 1.5, permitted access sizes).
+    const fn in_the_private_region(self) -> Self {
+        self.port(Port::DOUBLE)
     }
     /// A controller of one cell whose output is an interrupt of another controller.
     #[cfg(test)]
@@ -206,7 +220,8 @@ pub static TABLE: &[Entry] = &[
             ))))
         },
     )
-    .gic(),
+    .gic()
+    .in_the_private_region(),
     entry(
         "arm,gic-400",
         Modelled,
@@ -234,7 +249,8 @@ pub static TABLE: &[Entry] = &[
         Registers,
         "Cortex-A9 snoop control unit",
         |m| Ok(Box::new(a9_scu::Scu::new(a9_scu::Config::new(m.cpus())))),
-    ),
+    )
+    .in_the_private_region(),
     entry(
         "arm,cortex-a9-twd-timer",
         Modelled,
@@ -246,7 +262,8 @@ pub static TABLE: &[Entry] = &[
             )))
         },
     )
-    .lines(line_of_cpu),
+    .lines(line_of_cpu)
+    .in_the_private_region(),
     entry(
         "arm,cortex-a9-twd-wdt",
         Modelled,
@@ -258,7 +275,8 @@ pub static TABLE: &[Entry] = &[
             )))
         },
     )
-    .lines(line_of_cpu),
+    .lines(line_of_cpu)
+    .in_the_private_region(),
     entry(
         "arm,cortex-a9-global-timer",
         Modelled,
@@ -270,13 +288,16 @@ pub static TABLE: &[Entry] = &[
             )))
         },
     )
-    .lines(line_of_cpu),
+    .lines(line_of_cpu)
+    .in_the_private_region(),
     entry(
         "arm,pl310-cache",
         Registers,
         "L2C-310 level 2 cache controller",
         |_| Ok(Box::new(pl310::Pl310::new(pl310::Config::R3P2))),
-    ),
+    )
+    // Its slave ports have 64 bits; registers take words only, else SLVERR (DDI 0246H, 3.1).
+    .port(Port::DOUBLE),
     entry(
         "arm,vexpress-sysreg",
         Modelled,
@@ -306,7 +327,26 @@ pub static TABLE: &[Entry] = &[
         flash,
     )
     .direct_reads(),
+    entry(
+        "reliquary,ram",
+        Modelled,
+        "memory of which every access traps",
+        trapping_ram,
+    )
+    .port(Port::DOUBLE),
 ];
+
+fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let wrong = |what| m.node.wrong(what).property("reg");
+    if m.node.reg()?.len() != 1 {
+        return Err(wrong("not one block").mend("give each block a node of its own"));
+    }
+    let ram = ram::Ram::new(m.bytes).ok_or_else(|| {
+        wrong("memory that traps has at most 64 KiB")
+            .mend("make it smaller, or plain memory: compatible = \"mmio-sram\"")
+    })?;
+    Ok(Box::new(ram))
+}
 
 /// Registers and interrupt are banked: the line of each CPU.
 fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {

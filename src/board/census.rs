@@ -102,7 +102,7 @@ fn role(node: Node<'_, '_>, above: Option<Role>) -> Result<Role, MapError> {
         });
     }
     let compatible = |with: &[&str]| with.iter().any(|c| node.is_compatible(c));
-    if compatible(&["mtd-ram", "mmio-sram", "reliquary,ram"])
+    if compatible(&["mtd-ram", "mmio-sram"])
         || (compatible(&["shared-dma-pool"]) && node.has("no-map") && node.has("reg"))
     {
         return Ok(Role::Ram);

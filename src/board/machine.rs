@@ -1,6 +1,6 @@
 //! The board itself: devices on a bus, joined by wires.
 
-use super::bus::{Bus, Miss};
+use super::bus::{Bus, Found, Miss, Order, Port};
 use super::catalog::{self, Making};
 use super::devicetree::Tree;
 use super::plan::{Plan, Unclaimed, Window, WindowKind};
@@ -116,7 +116,8 @@ impl Board {
                 device: made,
             });
         }
-        let bus = Bus::new(plan.windows.iter().map(|w| (w.at, w.bytes))).map_err(|clash| {
+        let windows = plan.windows.iter();
+        let bus = Bus::new(windows.map(|w| (w.at, w.bytes, port(plan, w)))).map_err(|clash| {
             let node = plan
                 .windows
                 .get(clash.0)
@@ -482,21 +483,82 @@ impl Board {
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
         let found = self.bus.find(at, how.width.bytes());
+        match found {
+            Ok(found) if how.width > found.port.width => self.split(world, at, found, how, value),
+            found => self.piece(world, at, found, how, value),
+        }
+    }
+
+    /// An access that is wider than the device's port: the pieces that the bridge makes of it,
+    /// at most eight, in its order. When one is refused the rest is not done, and what came
+    /// before it has happened.
+    #[cold]
+    fn split(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        found: Found,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let Port { width, order } = found.port;
+        let last = how.width.bytes().wrapping_sub(width.bytes());
+        let mut whole = 0;
+        for step in (0..=last).step_by(width.bytes() as usize) {
+            let offset = match order {
+                Order::LowFirst => step,
+                Order::HighFirst => last.wrapping_sub(step),
+            };
+            let shift = (offset as u32).wrapping_mul(8);
+            let piece = Found {
+                offset: found.offset.wrapping_add(offset),
+                ..found
+            };
+            let reply = self.piece(
+                world,
+                at.wrapping_add(offset),
+                Ok(piece),
+                Transaction { width, ..how },
+                value.map(|value| value.wrapping_shr(shift) & width.mask()),
+            )?;
+            match reply {
+                Reply::Value(part) => whole |= part.wrapping_shl(shift),
+                Reply::Done => {}
+                // The host's registers take every width, so none of theirs is split.
+                Reply::Host(_) => return Err(BusFault::Memory),
+            }
+        }
+        Ok(value.map_or(Reply::Value(whole), |_| Reply::Done))
+    }
+
+    /// One access that its window's port takes whole, or that no window claims.
+    fn piece(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        found: Result<Found, Miss>,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let (window, offset) = match found {
+            Ok(found) => (Some(found.window), found.offset),
+            Err(_) => (None, 0),
+        };
+        let outcome = match found {
+            Ok(found) => self.inside(world, found.window, found.offset, how, value),
+            Err(Miss::LeavesWindow) => Err(BusFault::LeavesWindow),
+            Err(Miss::Unclaimed) => Err(BusFault::Unclaimed),
+        };
         let mut access = RecentAccess {
             at: world.now,
             initiator: how.initiator,
-            window: found.ok().map(|(window, _)| window),
+            window,
             ipa: at,
-            offset: found.map_or(0, |(_, offset)| offset),
+            offset,
             write: value.is_some(),
             width: how.width,
             value: value.unwrap_or(0),
             refused: false,
-        };
-        let outcome = match found {
-            Ok((window, offset)) => self.inside(world, window, offset, how, value),
-            Err(Miss::LeavesWindow) => Err(BusFault::LeavesWindow),
-            Err(Miss::Unclaimed) => Err(BusFault::Unclaimed),
         };
         let outcome = match outcome {
             Err(BusFault::Unclaimed | BusFault::Refused(_)) => {
@@ -546,44 +608,8 @@ impl Board {
         how: Transaction,
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
-        let kind = self.plan.windows.get(window).ok_or(BusFault::Unclaimed)?;
-        match &kind.kind {
-            WindowKind::Ram => memory(world, kind.at.wrapping_add(offset), how.width, value),
-            WindowKind::Rom if value.is_some() => Err(BusFault::Memory),
-            WindowKind::Rom => memory(world, kind.at.wrapping_add(offset), how.width, None),
-            WindowKind::Alias { target } => {
-                let at = target.wrapping_add(offset);
-                let (window, offset) = self
-                    .bus
-                    .find(at, how.width.bytes())
-                    .map_err(|_| BusFault::Memory)?;
-                match self.plan.windows.get(window).map(|w| &w.kind) {
-                    // `Plan::read` refuses an alias of an alias.
-                    None | Some(WindowKind::Alias { .. }) => Err(BusFault::Memory),
-                    Some(_) => self.inside_once(world, window, offset, how, value),
-                }
-            }
-            _ => self.inside_once(world, window, offset, how, value),
-        }
-    }
-
-    /// As [`inside`](Board::inside), of a window that is no alias.
-    fn inside_once(
-        &mut self,
-        world: &World<'_>,
-        window: usize,
-        offset: u64,
-        how: Transaction,
-        value: Option<u64>,
-    ) -> Result<Reply, BusFault> {
         let window = self.plan.windows.get(window).ok_or(BusFault::Unclaimed)?;
         match &window.kind {
-            WindowKind::Ram | WindowKind::Rom => {
-                if value.is_some() && matches!(window.kind, WindowKind::Rom) {
-                    return Err(BusFault::Memory);
-                }
-                memory(world, window.at.wrapping_add(offset), how.width, value)
-            }
             WindowKind::Device { device, region }
             | WindowKind::DirectReads { device, region, .. } => {
                 let (device, region) = (*device, *region);
@@ -603,11 +629,35 @@ impl Board {
                 };
                 self.register(world, device, access, value)
             }
+            WindowKind::Rom if value.is_some() => Err(BusFault::Memory),
+            WindowKind::Ram | WindowKind::Rom => {
+                memory(world, window.at.wrapping_add(offset), how.width, value)
+            }
             WindowKind::PassThrough { host, tap, .. } => match host {
                 Some(host) if *tap => Ok(Reply::Host(HostPa(host.0.wrapping_add(offset)))),
                 _ => Err(BusFault::Memory),
             },
-            WindowKind::Alias { .. } => Err(BusFault::Memory),
+            WindowKind::Alias { target } => {
+                let at = target.wrapping_add(offset);
+                self.aliased(world, at, how, value)
+            }
+        }
+    }
+
+    /// An access to what is at `at`, through an alias of it.
+    fn aliased(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let found = self.bus.find(at, how.width.bytes());
+        let Found { window, offset, .. } = found.map_err(|_| BusFault::Memory)?;
+        match self.plan.windows.get(window).map(|w| &w.kind) {
+            // `Plan::read` refuses an alias of an alias.
+            None | Some(WindowKind::Alias { .. }) => Err(BusFault::Memory),
+            Some(_) => self.inside(world, window, offset, how, value),
         }
     }
 
@@ -773,6 +823,23 @@ impl Board {
             }
         }
     }
+}
+
+/// The port of a window: its device's, or that of what an alias shows. Memory and the host's
+/// registers take every width.
+fn port(plan: &Plan, window: &Window) -> Port {
+    let shown = match window.kind {
+        WindowKind::Alias { target } => plan.windows.iter().find(|w| w.holds(target, 1)),
+        _ => Some(window),
+    };
+    let device = match shown.map(|w| &w.kind) {
+        Some(WindowKind::Device { device, .. } | WindowKind::DirectReads { device, .. }) => {
+            plan.devices.get(*device)
+        }
+        _ => None,
+    };
+    let entry = device.and_then(|device| catalog::find(&device.compatible));
+    entry.map_or(Port::DOUBLE, |entry| entry.port)
 }
 
 /// Whether `window` is the register block `region` of `device`, or an alias of a part of it.

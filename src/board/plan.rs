@@ -42,6 +42,10 @@ pub struct Plan {
     pub host_interrupts: Vec<HostInterrupt>,
     /// What an access meets that no window claims.
     pub unclaimed: Unclaimed,
+    /// What becomes of a load-exclusive on a device.
+    pub exclusives: Exclusives,
+    /// What becomes of an access that cannot be emulated.
+    pub cannot_emulate: CannotEmulate,
     /// Ranges with a policy of their own: what falls there is ignored.
     pub ignored: Vec<Range>,
     /// The map itself, from which the devices' constructors read.
@@ -67,6 +71,26 @@ pub enum Unclaimed {
     Ignore,
     /// As `Ignore`, and the access is kept for the report.
     Learn,
+}
+
+/// What becomes of a load-exclusive on a device (`reliquary,exclusives`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exclusives {
+    /// The fault "unsupported exclusive".
+    #[default]
+    Abort,
+    /// It is carried out with its store-exclusive, if that is not far.
+    CarryOut,
+}
+
+/// What becomes of an access that cannot be emulated (`reliquary,cannot-emulate`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CannotEmulate {
+    /// The VM stops with a report.
+    #[default]
+    Stop,
+    /// The guest takes an external abort.
+    Abort,
 }
 
 /// One CPU.
@@ -275,21 +299,58 @@ impl Reading {
             .unwrap_or_default();
         self.plan.compatible = root.strings("compatible").map(ToOwned::to_owned).collect();
         self.plan.secure = root.has("reliquary,secure");
-        self.plan.unclaimed = match root.strings("reliquary,unclaimed").next() {
-            None | Some("abort") => Unclaimed::Abort,
-            Some("ignore") => Unclaimed::Ignore,
-            Some("learn") => Unclaimed::Learn,
-            Some(other) => {
-                self.errors.push(
-                    root.wrong(format!("\"{other}\" is no policy"))
-                        .property("reliquary,unclaimed")
-                        .mend("say \"abort\", \"ignore\" or \"learn\""),
-                );
-                Unclaimed::Abort
-            }
-        };
+        self.plan.unclaimed = self.policy(
+            root,
+            "reliquary,unclaimed",
+            &[
+                ("abort", Unclaimed::Abort),
+                ("ignore", Unclaimed::Ignore),
+                ("learn", Unclaimed::Learn),
+            ],
+        );
+        self.plan.exclusives = self.policy(
+            root,
+            "reliquary,exclusives",
+            &[
+                ("abort", Exclusives::Abort),
+                ("carry-out", Exclusives::CarryOut),
+            ],
+        );
+        self.plan.cannot_emulate = self.policy(
+            root,
+            "reliquary,cannot-emulate",
+            &[
+                ("stop", CannotEmulate::Stop),
+                ("abort", CannotEmulate::Abort),
+            ],
+        );
         let step = self.ignored(root);
         self.keep(step);
+    }
+
+    /// One of the words that a property may say; the default where it is not there.
+    fn policy<T: Copy + Default>(
+        &mut self,
+        root: Node<'_, '_>,
+        property: &str,
+        words: &[(&str, T)],
+    ) -> T {
+        let Some(said) = root.strings(property).next() else {
+            return T::default();
+        };
+        if let Some((_, policy)) = words.iter().find(|(word, _)| *word == said) {
+            return *policy;
+        }
+        let words: Vec<String> = words
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        self.errors.push(
+            root.wrong(format!("\"{said}\" is no policy"))
+                .property(property)
+                .mend(format!("say {}", words.join(" or "))),
+        );
+        T::default()
     }
 
     fn ignored(&mut self, root: Node<'_, '_>) -> Result<(), MapError> {
@@ -583,7 +644,8 @@ impl Reading {
             }
         }
         if self.errors.is_empty()
-            && let Err(bus::Clash(a, _)) = bus::Bus::new(windows.iter().map(|w| (w.at, w.bytes)))
+            && let Err(bus::Clash(a, _)) =
+                bus::Bus::new(windows.iter().map(|w| (w.at, w.bytes, bus::Port::DOUBLE)))
         {
             let node = windows.get(a).map(|w| w.node.clone()).unwrap_or_default();
             self.errors

@@ -91,6 +91,15 @@ pub(super) static DEVICES: &[Entry] = &[
     Entry::new("test,flash", catalog::Tier::Modelled, "direct", probe).direct_reads(),
     // A controller of one cell whose outputs are a device's, so that they may lead on.
     Entry::new("test,cascade", catalog::Tier::Modelled, "cascade", probe).cascade(),
+    Entry::new("test,high-first", catalog::Tier::Modelled, "high", probe).port(bus::Port {
+        order: bus::Order::HighFirst,
+        ..bus::Port::WORD
+    }),
+    Entry::new("test,narrow", catalog::Tier::Modelled, "narrow", probe).port(bus::Port {
+        width: Width::Half,
+        ..bus::Port::WORD
+    }),
+    Entry::new("test,wide", catalog::Tier::Modelled, "wide", probe).port(bus::Port::DOUBLE),
 ];
 
 type Build<'b> = &'b dyn Fn(&mut FdtWriter) -> Result<(), Error>;
@@ -688,6 +697,184 @@ fn the_last_accesses_are_kept_oldest_first() {
         0xffff_ffff,
         "no bit above the width"
     );
+}
+
+/// What the last accesses were, oldest first: whether a write, offset, width, value, refused.
+fn recent(board: &Board) -> Vec<(bool, u64, Width, u64, bool)> {
+    let seen = |a: &RecentAccess| (a.write, a.offset, a.width, a.value, a.refused);
+    board.recent().map(seen).collect()
+}
+
+#[test]
+fn a_doubleword_read_of_a_pl011_is_its_two_registers() {
+    let mut board = board(&|fdt| node(fdt, "u", "arm,pl011", &[0x3000, 0x1000], &|_| Ok(())));
+    write(&mut board, 0x3024, 0x1234);
+    write(&mut board, 0x3028, 0x2a);
+    // UARTIBRD and UARTFBRD; then PeriphID1 and PeriphID2, at an address that LDRD takes.
+    for (at, value) in [(0x3024, 0x2a_0000_1234), (0x3fe4, 0x0014_0000_0010)] {
+        let read = board.read(&now(0), Ipa(at), cpu(Width::Double));
+        assert_eq!(read, Ok(Reply::Value(value)), "{at:#x}");
+    }
+    assert_eq!(
+        recent(&board)[4..],
+        [
+            (false, 0xfe4, Width::Word, 0x10, false),
+            (false, 0xfe8, Width::Word, 0x14, false),
+        ]
+    );
+}
+
+#[test]
+fn a_doubleword_write_is_split_in_the_order_of_the_devices_bridge() {
+    for (compatible, expected) in [
+        ("test,probe", [(0, 0x11), (4, 0x22)].as_slice()),
+        ("test,high-first", &[(4, 0x22), (0, 0x11)]),
+        ("test,wide", &[(0, 0x22_0000_0011)]),
+    ] {
+        let mut board = board(&|fdt| node(fdt, "a", compatible, &[0x3000, 0x1000], &|_| Ok(())));
+        let wrote = board.write(&now(0), Ipa(0x3000), cpu(Width::Double), 0x22_0000_0011);
+        assert_eq!(wrote, Ok(Reply::Done));
+        let seen: Vec<_> = board.recent().map(|a| (a.offset, a.value)).collect();
+        assert_eq!(seen, expected, "{compatible}");
+    }
+}
+
+#[test]
+fn a_port_of_16_bits_gets_halves() {
+    let mut board = board(&|fdt| node(fdt, "a", "test,narrow", &[0x3000, 0x1000], &|_| Ok(())));
+    // The probe's word 0 reads as its lines, at any width; offset 2 is no register.
+    let wrote = board.write(&now(0), Ipa(0x3000), cpu(Width::Half), 0xbeef);
+    assert_eq!(wrote, Ok(Reply::Done));
+    assert_eq!(
+        board.read(&now(0), Ipa(0x3000), cpu(Width::Word)),
+        Err(BusFault::Refused(Refusal::NoRegister))
+    );
+    assert_eq!(
+        recent(&board)[1..],
+        [
+            (false, 0, Width::Half, 0xbeef, false),
+            (false, 2, Width::Half, 0, true),
+        ]
+    );
+}
+
+#[test]
+fn when_a_later_piece_is_refused_the_earlier_ones_have_happened() {
+    // 0x300c takes a write and 0x3010 does not; high first it is the other way round.
+    for (compatible, happened) in [("test,probe", true), ("test,high-first", false)] {
+        let mut board = board(&|fdt| node(fdt, "a", compatible, &[0x3000, 0x1000], &|_| Ok(())));
+        assert_eq!(
+            board.write(&now(0), Ipa(0x300c), cpu(Width::Double), 1),
+            Err(BusFault::Refused(Refusal::NoRegister))
+        );
+        assert_eq!(board.take_ask() == Some(BoardAsk::PowerOff), happened);
+        let last = *recent(&board).last().expect("there is one");
+        assert_eq!((last.1, last.4), (0x10, true));
+    }
+}
+
+#[test]
+fn the_policy_is_asked_for_each_piece_and_an_access_leaves_its_window_as_a_whole() {
+    let properties = |fdt: &mut FdtWriter| fdt.property_string("reliquary,unclaimed", "ignore");
+    let blob = map_with(&properties, &|fdt| probe_at(fdt, "a", 0x3000, &[]));
+    let plan = Plan::read(&blob).expect("the map is sound");
+    let mut board = Board::build(&plan).expect("it builds");
+    write(&mut board, 0x3000, 0x77);
+    let double = cpu(Width::Double);
+    // The lines, and 4, which does not read.
+    assert_eq!(
+        board.read(&now(0), Ipa(0x3000), double),
+        Ok(Reply::Value(0x77))
+    );
+    assert_eq!(
+        board.read(&now(0), Ipa(0x9000), double),
+        Ok(Reply::Value(0))
+    );
+    assert_eq!(
+        board.write(&now(0), Ipa(0x3ffc), double, 0),
+        Err(BusFault::LeavesWindow)
+    );
+    let widths: Vec<_> = board.recent().map(|a| a.width).collect();
+    let (word, double) = (Width::Word, Width::Double);
+    assert_eq!(widths, [word, word, word, double, double]);
+}
+
+#[test]
+fn the_private_region_of_an_a9_refuses_doublewords() {
+    let blob = map(&|fdt| {
+        node(
+            fdt,
+            "t",
+            "arm,cortex-a9-twd-timer",
+            &[0x3000, 0x20],
+            &|_| Ok(()),
+        )
+    });
+    let plan = Plan::read(&blob).expect("the map is sound");
+    let mut board = Board::build(&plan).expect("it builds");
+    assert_eq!(
+        board.read(&now(0), Ipa(0x3000), cpu(Width::Double)),
+        Err(BusFault::Refused(Refusal::Width))
+    );
+    assert_eq!(recent(&board).len(), 1);
+}
+
+#[test]
+fn a_tapped_doubleword_is_one_access_of_the_host() {
+    let blob = map(&|fdt| passed(fdt, "a", [0x3000, 0x1000], "/pl031@9010000", true));
+    let mut plan = Plan::read(&blob).expect("the map is sound");
+    plan.bind_host(HOST).expect("the host has it");
+    let mut board = Board::build(&plan).expect("it builds");
+    let reply = board.read(&now(0), Ipa(0x3008), cpu(Width::Double));
+    assert_eq!(reply, Ok(Reply::Host(HostPa(0x901_0008))));
+    board.record(u64::MAX);
+    assert_eq!(recent(&board), [(false, 8, Width::Double, u64::MAX, false)]);
+}
+
+#[test]
+fn an_alias_of_a_flash_has_the_port_of_the_flash() {
+    let mut board = board(&|fdt| {
+        node(fdt, "f", "test,flash", &[0x10_0000, 0x1000], &|_| Ok(()))?;
+        node(fdt, "g", "reliquary,alias", &[0x20_0000, 0x800], &|fdt| {
+            fdt.property_u32("reliquary,alias", 0x10_0000)
+        })
+    });
+    let wrote = board.write(&now(0), Ipa(0x20_0000), cpu(Width::Double), 5 << 32 | 7);
+    assert_eq!(wrote, Ok(Reply::Done));
+    let seen: Vec<_> = board
+        .recent()
+        .map(|a| (a.ipa.0, a.offset, a.value))
+        .collect();
+    assert_eq!(seen, [(0x20_0000, 0, 7), (0x20_0004, 4, 5)]);
+    assert_eq!(read(&mut board, 0x10_0000), 7);
+}
+
+#[test]
+fn memory_that_traps_takes_doublewords_whole_and_has_64_kib_at_most() {
+    let ram = |reg: &'static [u32]| {
+        move |fdt: &mut FdtWriter| node(fdt, "r", "reliquary,ram", reg, &|_| Ok(()))
+    };
+    let mut board = board(&ram(&[0x10000, 0x10000]));
+    let double = cpu(Width::Double);
+    let value = 0x8877_6655_4433_2211;
+    assert_eq!(
+        board.write(&now(0), Ipa(0x1_fff8), double, value),
+        Ok(Reply::Done)
+    );
+    assert_eq!(
+        recent(&board),
+        [(true, 0xfff8, Width::Double, value, false)]
+    );
+    assert_eq!(read(&mut board, 0x1_fffc), value >> 32);
+    for (reg, what) in [
+        ([0x10000, 0x10001].as_slice(), "at most 64 KiB"),
+        (&[0x10000, 0x1000, 0x20000, 0x1000], "not one block"),
+    ] {
+        let plan = Plan::read(&map(&ram(reg))).expect("the map is sound");
+        let error = Board::build(&plan).expect_err("it does not build");
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(error.property.as_deref(), Some("reg"));
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub mod pl011;
 pub mod pl031;
 pub mod pl310;
 pub mod primecell;
+pub mod ram;
 #[cfg(test)]
 mod random_walk;
 pub mod sp804;

@@ -5,9 +5,13 @@
 //! [`Transfer::finish_write`], after the bus has answered.
 
 pub mod decode;
+pub mod execute;
+pub mod fault;
 pub mod instruction;
+pub mod sequence;
 pub mod syndrome;
 pub mod transfer;
 
+pub use fault::DataFault;
 pub use syndrome::{DataAbort, Fault, Syndrome};
 pub use transfer::{Abort, Transfer};

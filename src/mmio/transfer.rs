@@ -12,14 +12,13 @@ use crate::vcpu::{Vcpu, psr, syndrome_register};
 pub enum Abort {
     /// One load or store of one register: for the bus.
     Access(Transfer),
-    /// No valid syndrome: the instruction has to be fetched and decoded.
-    NoSyndrome,
+    /// The instruction has to be fetched and decoded: there is no valid syndrome, or the access
+    /// is not aligned, so that it is more than one of the bus.
+    Instruction,
     /// The guest's translation tables lie in a device.
     TableInDevice,
     /// Cache maintenance by address on a device page. Devices are not cached: nothing to do.
     CacheMaintenance,
-    /// The access lies in two pages.
-    CrossesPage,
     /// Not of stage 2: the host's bus refused, a parity error, and such.
     NotOfStage2,
 }
@@ -62,21 +61,21 @@ pub fn classify(syndrome: Syndrome, ipa: Ipa, regs: &Vcpu, sctlr: u64) -> Abort 
         } else if abort.cm() {
             Abort::CacheMaintenance
         } else {
-            Abort::NoSyndrome
+            Abort::Instruction
         };
     }
     let a32 = regs.is_aarch32();
     let register = if a32 {
         match syndrome_register(regs.mode(), abort.srt()) {
             Some(x) => x,
-            None => return Abort::NoSyndrome,
+            None => return Abort::Instruction,
         }
     } else {
         abort.srt()
     };
     let width = abort.width();
-    if (ipa.0 & 0xfff).wrapping_add(width.bytes()) > 0x1000 {
-        return Abort::CrossesPage;
+    if ipa.0 & width.bytes().wrapping_sub(1) != 0 {
+        return Abort::Instruction;
     }
     Abort::Access(Transfer {
         width,
@@ -115,12 +114,7 @@ impl Transfer {
     pub fn finish_read(self, regs: &mut Vcpu, value: u64) {
         let value = self.in_bus_order(value);
         let value = if self.sign_extend {
-            match self.width {
-                Width::Byte => i64::from((value as u8).cast_signed()).cast_unsigned(),
-                Width::Half => i64::from((value as u16).cast_signed()).cast_unsigned(),
-                Width::Word => i64::from((value as u32).cast_signed()).cast_unsigned(),
-                Width::Double => value,
-            }
+            self.width.sign_extend(value)
         } else {
             value
         };
@@ -139,12 +133,7 @@ impl Transfer {
         if !self.big_endian {
             return value;
         }
-        match self.width {
-            Width::Byte => value,
-            Width::Half => (value as u16).swap_bytes() as u64,
-            Width::Word => (value as u32).swap_bytes() as u64,
-            Width::Double => value.swap_bytes(),
-        }
+        self.width.swap_bytes(value)
     }
 }
 
@@ -291,16 +280,15 @@ mod tests {
         let cpu = a32(mode::SVC);
         let at = Ipa(0x1000_0000);
         let of = |bits: u64| classify(Syndrome(0x24 << 26 | bits), at, &cpu, 0);
-        assert_eq!(of(0x7), Abort::NoSyndrome);
+        assert_eq!(of(0x7), Abort::Instruction);
         assert_eq!(of(1 << 7 | 0x7), Abort::TableInDevice);
         assert_eq!(of(1 << 24 | 1 << 7 | 0xf), Abort::TableInDevice);
         assert_eq!(of(1 << 8 | 0x7), Abort::CacheMaintenance);
         assert_eq!(of(1 << 24 | 0x10), Abort::NotOfStage2);
-        assert_eq!(of(1 << 24 | 15 << 16 | 0x7), Abort::NoSyndrome);
-        assert_eq!(
-            classify(esr(2, 0, 0), Ipa(0xffd), &cpu, 0),
-            Abort::CrossesPage
-        );
+        assert_eq!(of(1 << 24 | 15 << 16 | 0x7), Abort::Instruction);
+        for at in [0xffd, 0xffe] {
+            assert_eq!(classify(esr(2, 0, 0), Ipa(at), &cpu, 0), Abort::Instruction);
+        }
         assert!(matches!(
             classify(esr(2, 0, 0), Ipa(0xffc), &cpu, 0),
             Abort::Access(_)

@@ -69,6 +69,8 @@ pub(super) enum Then {
     },
     /// The guest is back in UND mode, and has its UNDEF.
     Over,
+    /// All SPSRs are visible: carry out the instruction that trapped so.
+    Instruction(Trap),
 }
 
 /// What the probe writes: no host has it there by chance, and no mode of a guest is 0b11010.
@@ -141,6 +143,25 @@ impl Vm {
         let kept = core.get(SysReg::SpsrUnd);
         let then = Then::Look { trap, kept };
         self.by_vector(cpu, regs, core, mode::UND, cps(mode::SYS), then)
+    }
+
+    /// The guest goes to System mode, where all SPSRs show, for its instruction that trapped.
+    pub(super) fn park_for_instruction(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Next {
+        let from = regs.mode();
+        self.by_vector(
+            cpu,
+            regs,
+            core,
+            from,
+            cps(mode::SYS),
+            Then::Instruction(trap),
+        )
     }
 
     /// `regs` are in a mode that EL2 chose, and the core is in `from`: makes the banks follow.
@@ -277,6 +298,8 @@ impl Vm {
                 Next::Resume
             }
             Then::Look { trap, kept } if done => self.look(cpu, regs, core, trap, Some(kept)),
+            // Without the step the host shows what it shows.
+            Then::Instruction(trap) => self.instruction_parked(cpu, regs, core, trap),
             Then::Look { .. } | Then::Over => self.step_over(cpu, regs, core),
         }
     }

@@ -1,7 +1,7 @@
 //! A core made of a map of registers, for tests.
 
 use super::banks::spsr_of;
-use super::{At, Core, SysReg};
+use super::{At, Core, Stage1, SysReg};
 use crate::access::Width;
 use crate::memory::{BoardMemory, StoreId, Unbacked};
 use crate::units::{HostPa, Ipa};
@@ -51,6 +51,9 @@ pub struct FakeCore {
     pub watched: Option<[u64; 2]>,
     pub stepping: bool,
     pub cleaned: Vec<(Ipa, u64)>,
+    pub simd: [u128; 32],
+    /// Stage 1 says that all is Normal memory.
+    pub normal: bool,
     pub host: Vec<(HostPa, Width, Option<u64>)>,
 }
 
@@ -67,6 +70,8 @@ impl Default for FakeCore {
             watched: None,
             stepping: false,
             cleaned: Vec::new(),
+            simd: [0; 32],
+            normal: false,
             host: Vec::new(),
         }
     }
@@ -131,6 +136,23 @@ impl Core for FakeCore {
     fn translate(&mut self, va: u64, how: At) -> Result<Ipa, u64> {
         let hit = self.unmapped_for.is_empty() || self.unmapped_for.contains(&how);
         self.unmapped.filter(|_| hit).map_or(Ok(Ipa(va)), Err)
+    }
+    fn stage_1(&mut self, va: u64, how: At) -> Result<Stage1, u64> {
+        let page = Ipa(self.translate(va, how)?.0 & !0xfff);
+        Ok(Stage1 {
+            page,
+            device: !self.normal,
+            cached: self.normal,
+        })
+    }
+    fn simd(&mut self, n: u8) -> u128 {
+        self.simd[usize::from(n)]
+    }
+    fn set_simd(&mut self, n: u8, value: u128) {
+        self.simd[usize::from(n)] = value;
+    }
+    fn zero_block_bytes(&self) -> u64 {
+        64
     }
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {
         let at = self.translate(va, At::E1Read).ok()?;

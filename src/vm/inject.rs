@@ -5,6 +5,7 @@
 //! what the hardware would have left, except that PSTATE.PAN is not set on entry.
 
 use super::{Core, SysReg};
+use crate::mmio::DataFault;
 use crate::vcpu::{Vcpu, bank, mode, psr};
 
 /// An exception for the guest.
@@ -12,29 +13,8 @@ use crate::vcpu::{Vcpu, bank, mode, psr};
 pub enum Exception {
     /// The instruction at PC is undefined.
     Undefined,
-    /// A synchronous external abort on the data access at this address.
-    DataAbort {
-        /// The virtual address.
-        at: u64,
-        /// It was a write.
-        write: bool,
-    },
-    /// Stage 1 does not let the data access at this address through.
-    DataFault {
-        /// The virtual address.
-        at: u64,
-        /// It was a write.
-        write: bool,
-        /// Why, as the long-descriptor format has it.
-        status: u8,
-    },
-    /// The data access at this address is misaligned.
-    Misaligned {
-        /// The virtual address.
-        at: u64,
-        /// It was a write.
-        write: bool,
-    },
+    /// A data abort.
+    Data(DataFault),
     /// A synchronous external abort on the fetch of the instruction at PC.
     PrefetchAbort,
     /// The guest's own BKPT or BRK; the syndrome's ISS.
@@ -92,16 +72,13 @@ fn inject_32(regs: &mut Vcpu, core: &mut impl Core, exception: Exception) {
             let back = if thumb { 2 } else { 4 };
             enter_32(regs, core, mode::UND, vector::UNDEFINED, back);
         }
-        Exception::DataAbort { at, write }
-        | Exception::DataFault { at, write, .. }
-        | Exception::Misaligned { at, write } => {
-            let code = match exception {
-                Exception::DataFault { status: long, .. } => {
-                    status(u64::from(long), u64::from(short_status(long)))
-                }
-                Exception::Misaligned { .. } => status(0x21, 0x01),
-                _ => status(0x10, 0x08),
-            };
+        Exception::Data(fault) => {
+            let DataFault {
+                at,
+                write,
+                status: long,
+            } = fault;
+            let code = status(u64::from(long), u64::from(fault.short_status()));
             core.set(SysReg::EsrEl1, code | u64::from(write) << 11);
             let other = core.get(SysReg::FarEl1) & !0xffff_ffff;
             core.set(SysReg::FarEl1, other | at & 0xffff_ffff);
@@ -126,22 +103,6 @@ pub fn stage_1_status(par: u64) -> Option<u8> {
     const F: u64 = 1;
     const S: u64 = 1 << 9;
     (par & (F | S) == F).then_some((par >> 1) as u8 & 0x3f)
-}
-
-/// A fault status of the long format in the short one (DDI 0406C, tables B3-23 and B3-24), whose
-/// levels begin with 1 and which has no level 3.
-fn short_status(long: u8) -> u8 {
-    let second = long & 3 != 1;
-    let by_level = |first: u8, other: u8| if second { other } else { first };
-    match long {
-        0x04..=0x07 => by_level(0x05, 0x07),
-        0x08..=0x0b => by_level(0x03, 0x06),
-        0x0c..=0x0f => by_level(0x0d, 0x0f),
-        0x14..=0x17 => by_level(0x0c, 0x0e),
-        0x3c..=0x3f => by_level(0x09, 0x0b),
-        0x21 => 0x01,
-        _ => 0x08,
-    }
 }
 
 fn enter_32(regs: &mut Vcpu, core: &mut impl Core, to: u64, offset: u64, back: u64) {
@@ -170,16 +131,10 @@ fn inject_64(regs: &mut Vcpu, core: &mut impl Core, exception: Exception) {
     let abort = |class: u64| class.wrapping_add(u64::from(from_el1)) << 26 | IL;
     let (esr, far) = match exception {
         Exception::Undefined => (IL, None),
-        Exception::DataAbort { at, write } => {
-            (abort(0x24) | 0x10 | u64::from(write) << 6, Some(at))
-        }
-        Exception::DataFault { at, write, status } => (
+        Exception::Data(DataFault { at, write, status }) => (
             abort(0x24) | u64::from(status) | u64::from(write) << 6,
             Some(at),
         ),
-        Exception::Misaligned { at, write } => {
-            (abort(0x24) | 0x21 | u64::from(write) << 6, Some(at))
-        }
         Exception::PrefetchAbort => (abort(0x20) | 0x10, Some(regs.pc)),
         Exception::Breakpoint(iss) => {
             let class = if regs.is_aarch32() { 0x38 } else { 0x3c };
@@ -263,10 +218,7 @@ mod tests {
             core.set(SysReg::TcrEl1, ttbcr);
             core.set(SysReg::FarEl1, 0x1111_1111_2222_2222);
             let mut regs = cpu(mode::SVC);
-            let e = Exception::DataAbort {
-                at: 0x1000_0000,
-                write: true,
-            };
+            let e = Exception::Data(DataFault::external(0x1000_0000, true));
             inject(&mut regs, &mut core, false, e);
             assert_eq!(core.get(SysReg::EsrEl1), status);
             assert_eq!(
@@ -306,10 +258,7 @@ mod tests {
             &mut regs,
             &mut core,
             false,
-            Exception::Misaligned {
-                at: 2,
-                write: false,
-            },
+            Exception::Data(DataFault::misaligned(2, false)),
         );
         assert_eq!(core.get(SysReg::EsrEl1), 1);
     }
@@ -329,10 +278,7 @@ mod tests {
                 &mut regs,
                 &mut core,
                 true,
-                Exception::DataAbort {
-                    at: 0x123,
-                    write: true,
-                },
+                Exception::Data(DataFault::external(0x123, true)),
             );
             assert_eq!(regs.pc, 0xffff_8000_0000_0800 + offset);
             assert_eq!(core.get(SysReg::EsrEl1), class << 26 | 1 << 25 | 0x50);

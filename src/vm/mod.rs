@@ -21,9 +21,12 @@ mod debug;
 pub mod el2_controls;
 #[cfg(test)]
 mod fake;
+mod fetch;
 pub mod inject;
+mod instruction;
 mod pmu;
 mod psci;
+mod reach;
 mod registers;
 pub mod report;
 mod secure;
@@ -117,6 +120,17 @@ pub enum At {
     E0Write,
 }
 
+/// What the guest's stage 1 says of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage1 {
+    /// The page on the board.
+    pub page: Ipa,
+    /// It is Device memory, as everything is while stage 1 is off.
+    pub device: bool,
+    /// It is Normal memory, write-back cacheable.
+    pub cached: bool,
+}
+
 /// The physical core under the vCPU. The metal implements it; tests fake it.
 pub trait Core {
     /// Reads a register of the guest.
@@ -130,12 +144,21 @@ pub trait Core {
     /// Where the guest's stage 1 puts `va` for this access, which stage 2 lets through, or the
     /// PAR_EL1 that says why nowhere. PAR_EL1 itself is left as the guest had it.
     fn translate(&mut self, va: u64, how: At) -> Result<Ipa, u64>;
+    /// Where the guest's stage 1 alone puts the page of `va` for this access, or the PAR_EL1 that
+    /// says why nowhere. PAR_EL1 itself is left as the guest had it.
+    fn stage_1(&mut self, va: u64, how: At) -> Result<Stage1, u64>;
     /// Copies code at `va`: RAM, ROM, or a flash from which the guest executes in place. None if
     /// it is not mapped, and for a device.
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()>;
     /// Puts an instruction in the place of the guest's at `va`, in RAM, ROM or flash alike, and
     /// gives the one that was there. The next fetch sees it.
     fn patch(&mut self, va: u64, word: u32) -> Option<u32>;
+    /// The guest's V register `n`, 0 to 31.
+    fn simd(&mut self, n: u8) -> u128;
+    /// Sets the guest's V register `n`, 0 to 31.
+    fn set_simd(&mut self, n: u8, value: u128);
+    /// How many bytes DC ZVA clears: DCZID_EL0.
+    fn zero_block_bytes(&self) -> u64;
     /// The VM's memory.
     fn memory(&self) -> &dyn BoardMemory;
     /// Reads a register of the host: a tapped device.
@@ -230,6 +253,8 @@ struct CpuState {
     virtual_level: bool,
     /// The step that is under way.
     step: Step,
+    /// The PC of an instruction that could not be fetched, and how often in succession.
+    refetched: (u64, u8),
 }
 
 /// A virtual machine.

@@ -3,7 +3,7 @@
 //! [`Stopped`] is taken at the moment of the stop, without allocation; [`Report`] prints it with
 //! what the board still knows, on 100 columns.
 
-use super::{Core, SysReg, Trap, Vm, undef};
+use super::{Core, SysReg, Trap, Vm, fetch};
 use crate::access::Initiator;
 use crate::mmio::syndrome::{DataAbort, Fault, Syndrome, ec};
 use crate::units::Instant;
@@ -21,16 +21,16 @@ pub enum Reason {
     SError,
     /// The metal named a vCPU that the board does not have.
     NoSuchCpu,
-    /// An access without a valid syndrome, by an instruction that is not decoded.
+    /// An access by an instruction that is no load or store which is known.
     NotDecoded,
+    /// The instruction of an access could not be fetched, time and again.
+    NotFetched,
     /// The guest's translation tables lie in a device.
     TableInDevice,
     /// An instruction fetch from a device's registers.
     FetchFromDevice,
     /// The guest's own abort vector cannot be fetched.
     NoVector,
-    /// One access that lies in two pages.
-    CrossesPage,
     /// The host refused: not a fault of stage 2.
     HostFault(Fault),
     /// A Secure-entered guest left the world that it has here.
@@ -59,13 +59,11 @@ impl fmt::Display for Reason {
             Self::Panic => "the hypervisor panicked while it served this VM",
             Self::SError => "an SError interrupt from the host's bus",
             Self::NoSuchCpu => "the map has no CPU of this number",
-            Self::NotDecoded => {
-                "an access without a valid syndrome, by an instruction that is not decoded"
-            }
+            Self::NotDecoded => "an access by an instruction that is no known load or store",
+            Self::NotFetched => "the instruction of an access cannot be fetched",
             Self::TableInDevice => "the guest's translation tables lie in a device",
             Self::FetchFromDevice => "an instruction fetch from a device's registers",
             Self::NoVector => "the guest's abort vector cannot be fetched",
-            Self::CrossesPage => "one access that lies in two pages",
             Self::HostFault(fault) => {
                 return write!(f, "the host refused an access: {}", fault.in_words());
             }
@@ -123,7 +121,7 @@ pub(super) struct Stopped {
     trap: Option<Trap>,
     regs: Vcpu,
     system: [u64; SHOWN.len()],
-    instruction: Option<(u32, u64)>,
+    instruction: Option<(u32, u8)>,
     /// The SPSR that the host does not show.
     hidden: Option<SysReg>,
 }
@@ -146,7 +144,7 @@ impl Stopped {
             trap,
             regs: regs.clone(),
             system: SHOWN.map(|(r, _)| core.get(r)),
-            instruction: undef::fetch(regs, core),
+            instruction: fetch::fetch(regs, core),
         }
     }
 }

@@ -22,10 +22,10 @@ use super::cp15;
 use super::inject::{self, Exception, vector};
 use super::registers::Refused;
 use super::report::{Reason, Switch};
-use super::{Core, Next, SysReg, Trap, Vm, sysreg64, undef};
-use crate::access::Initiator;
+use super::{At, Core, Next, SysReg, Trap, Vm, sysreg64};
+use crate::access::{Initiator, Width};
 use crate::board::{Reply, Transaction, World};
-use crate::mmio::decode::{self, State};
+use crate::mmio::DataFault;
 use crate::mmio::syndrome::{DataAbort, Fault, Syndrome, ec};
 use crate::mmio::transfer::{Abort, Transfer, classify};
 use crate::vcpu::{Vcpu, syndrome_register};
@@ -46,7 +46,13 @@ impl Vm {
             core.get(SysReg::SctlrEl1)
         };
         match classify(syndrome, trap.ipa, regs, sctlr) {
-            Abort::Access(transfer) => self.access(cpu, regs, core, trap, transfer),
+            Abort::Access(transfer) => {
+                if trap.ipa.0.trailing_zeros() >= 12 && began_before(core, trap) {
+                    return self.instruction(cpu, regs, core, trap);
+                }
+                self.access(cpu, regs, core, trap, transfer)
+            }
+            Abort::Instruction => self.instruction(cpu, regs, core, trap),
             other => self.other_abort(cpu, regs, core, trap, other),
         }
     }
@@ -62,16 +68,6 @@ impl Vm {
     ) -> Next {
         let now = self.now(core);
         self.sync_lines(cpu, core, now);
-        if trap.ipa.0 & t.width.bytes().wrapping_sub(1) != 0
-            && core.get(SysReg::SctlrEl1) & SCTLR_M == 0
-        {
-            // With stage 1 off all data is Device memory, where alignment is checked.
-            let e = Exception::Misaligned {
-                at: trap.far,
-                write: t.write,
-            };
-            return self.inject(cpu, regs, core, e);
-        }
         let how = Transaction {
             width: t.width,
             initiator: Initiator::Cpu(cpu),
@@ -91,10 +87,7 @@ impl Vm {
                     self.board.record(value);
                 }
                 Err(_) => {
-                    let e = Exception::DataAbort {
-                        at: trap.far,
-                        write: true,
-                    };
+                    let e = Exception::Data(DataFault::external(trap.far, true));
                     self.inject(cpu, regs, core, e);
                     return self.asks();
                 }
@@ -110,10 +103,7 @@ impl Vm {
                     value
                 }
                 Err(_) => {
-                    let e = Exception::DataAbort {
-                        at: trap.far,
-                        write: false,
-                    };
+                    let e = Exception::Data(DataFault::external(trap.far, false));
                     self.inject(cpu, regs, core, e);
                     return self.asks();
                 }
@@ -139,30 +129,21 @@ impl Vm {
                 regs.advance(4);
                 return Next::Resume;
             }
-            Abort::NoSyndrome => {
-                let state = match (regs.is_aarch32(), regs.is_thumb()) {
-                    (false, _) => State::A64,
-                    (true, false) => State::A32,
-                    (true, true) => State::T32,
-                };
-                let _ = undef::fetch(regs, core).map(|(word, _)| decode::decode(state, word));
-                Reason::NotDecoded
-            }
+            Abort::Instruction => return self.instruction(cpu, regs, core, trap),
             Abort::TableInDevice => Reason::TableInDevice,
-            Abort::CrossesPage => Reason::CrossesPage,
             Abort::NotOfStage2 => match fault.fault() {
                 Fault::External => {
                     // A passed-through device refused.
-                    let e = Exception::DataAbort {
-                        at: trap.far,
-                        write: fault.wnr(),
-                    };
+                    let e = Exception::Data(DataFault::external(trap.far, fault.wnr()));
                     return self.inject(cpu, regs, core, e);
                 }
-                other => Reason::HostFault(other),
+                other => {
+                    let reason = Reason::HostFault(other);
+                    return self.stop_at(cpu, regs, core, reason, Some(trap));
+                }
             },
         };
-        self.stop_at(cpu, regs, core, reason, Some(trap))
+        self.cannot(cpu, regs, core, trap, reason)
     }
 
     fn other_class(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
@@ -237,7 +218,7 @@ impl Vm {
     }
 
     /// The guest takes `exception`, with its banked registers as the hardware leaves them.
-    fn inject(
+    pub(super) fn inject(
         &mut self,
         cpu: u8,
         regs: &mut Vcpu,
@@ -245,6 +226,18 @@ impl Vm {
         exception: Exception,
     ) -> Next {
         let from = regs.mode();
+        self.inject_from(cpu, regs, core, from, exception)
+    }
+
+    /// As [`inject`](Vm::inject), with the core's banks in mode `from`.
+    pub(super) fn inject_from(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        from: u64,
+        exception: Exception,
+    ) -> Next {
         inject::inject(regs, core, self.model.aarch64, exception);
         self.settle(cpu, regs, core, from, Then::Go)
     }
@@ -356,6 +349,19 @@ impl Vm {
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
         }
     }
+}
+
+/// Whether an access that faulted at a page's first byte may have begun in the page before: the
+/// address of a fault in the second page is that page's (DDI 0487, D17.2.40). Only Normal memory
+/// takes an access that lies in two pages.
+#[inline(never)]
+fn began_before(core: &mut impl Core, trap: Trap) -> bool {
+    let width = DataAbort(Syndrome(trap.esr).iss()).width();
+    if width == Width::Byte || core.get(SysReg::SctlrEl1) & SCTLR_M == 0 {
+        return false;
+    }
+    core.stage_1(trap.far, At::E1Read)
+        .is_ok_and(|found| !found.device)
 }
 
 /// Whether the trapped AArch32 instruction passes its condition: CV and COND of its ISS, or, in

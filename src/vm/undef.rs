@@ -16,10 +16,12 @@
 
 use super::banks::Then;
 use super::cp15::Move;
+use super::fetch::fetch;
 use super::inject::{self, Exception, vector};
 use super::registers::Refused;
 use super::report::{Reason, Switch};
 use super::{At, Core, Next, SysReg, Trap, Vm};
+use crate::mmio::DataFault;
 use crate::mmio::transfer::is_big_endian;
 use crate::units::Ipa;
 use crate::vcpu::{Vcpu, mode, psr};
@@ -105,7 +107,7 @@ impl Vm {
         regs: &mut Vcpu,
         core: &mut impl Core,
         word: u32,
-        length: u64,
+        length: u8,
     ) -> Outcome {
         let cond = if length == 4 && !regs.is_thumb() {
             (word >> 28) as u8
@@ -114,12 +116,12 @@ impl Vm {
         };
         if let Some(m) = Move::of_instruction(word) {
             if !regs.condition_holds(cond) {
-                regs.advance(length);
+                regs.advance(u64::from(length));
                 return Outcome::Done;
             }
             return match self.coprocessor(cpu, regs, core, m) {
                 Ok(()) => {
-                    regs.advance(length);
+                    regs.advance(u64::from(length));
                     Outcome::Done
                 }
                 Err(Refused::Undefined) => Outcome::Undefined,
@@ -158,28 +160,6 @@ fn word_before(regs: &Vcpu, core: &mut impl Core) -> Option<u32> {
     }
 }
 
-/// The instruction at PC and its length; T32's second halfword is in the low half of the word,
-/// and a 16-bit instruction stands alone.
-pub(super) fn fetch(regs: &Vcpu, core: &mut impl Core) -> Option<(u32, u64)> {
-    if !regs.is_thumb() {
-        let mut word = [0; 4];
-        core.code(regs.pc, &mut word)?;
-        return Some((u32::from_le_bytes(word), 4));
-    }
-    let mut half = [0; 2];
-    core.code(regs.pc, &mut half)?;
-    let first = u16::from_le_bytes(half);
-    if first >> 11 < 0b11101 {
-        return Some((u32::from(first), 2));
-    }
-    // The second halfword may lie in another page.
-    core.code(regs.pc.wrapping_add(2) & 0xffff_ffff, &mut half)?;
-    Some((
-        u32::from(first) << 16 | u32::from(u16::from_le_bytes(half)),
-        4,
-    ))
-}
-
 /// Why a swap was not done.
 enum Refusal {
     /// The architecture leaves it open, or has no such instruction.
@@ -197,12 +177,9 @@ fn swap(regs: &mut Vcpu, core: &mut impl Core, word: u32) -> Result<(), Refusal>
         return Err(Refusal::Undefined);
     }
     let byte = word & 1 << 22 != 0;
-    let abort = |e: Exception| Refusal::Abort(e);
+    let abort = |fault| Refusal::Abort(Exception::Data(fault));
     if !byte && va & 3 != 0 {
-        return Err(abort(Exception::Misaligned {
-            at: va,
-            write: false,
-        }));
+        return Err(abort(DataFault::misaligned(va, false)));
     }
     let ways = if regs.is_user() {
         [(At::E0Read, false), (At::E0Write, true)]
@@ -213,21 +190,16 @@ fn swap(regs: &mut Vcpu, core: &mut impl Core, word: u32) -> Result<(), Refusal>
     for (how, write) in ways {
         at = core.translate(va, how).map_err(|par| {
             abort(match inject::stage_1_status(par) {
-                Some(status) => Exception::DataFault {
+                Some(status) => DataFault {
                     at: va,
                     write,
                     status,
                 },
-                None => Exception::DataAbort { at: va, write },
+                None => DataFault::external(va, write),
             })
         })?;
     }
-    let unbacked = || {
-        abort(Exception::DataAbort {
-            at: va,
-            write: false,
-        })
-    };
+    let unbacked = || abort(DataFault::external(va, false));
     let new = regs.r(rt2);
     let old = if byte {
         let [old] = exchange(core, at, [new as u8]).ok_or_else(unbacked)?;

@@ -3,6 +3,12 @@
 //! [`decode`] is total: for each word and state it gives an [`Operation`] or says [`Undecoded`],
 //! without loops. DDI 0487: C4.1 (A64), F4.1 (A32), F3.1 (T32).
 
+mod a32;
+mod a64;
+mod neon;
+mod t16;
+mod t32;
+
 use super::instruction::Operation;
 
 /// The instruction set that the guest was in.
@@ -23,8 +29,10 @@ pub struct Undecoded;
 
 /// What the instruction `word` loads or stores. A condition (A32's, or an IT block's) is not
 /// looked at: what faulted was executed.
-pub fn decode(state: State, _word: u32) -> Result<Operation, Undecoded> {
+pub fn decode(state: State, word: u32) -> Result<Operation, Undecoded> {
     match state {
-        State::A64 | State::A32 | State::T32 => Err(Undecoded),
+        State::A64 => a64::decode(word),
+        State::A32 => a32::decode(word),
+        State::T32 => t32::decode(word),
     }
 }

@@ -1,0 +1,37 @@
+//! The guest's instruction at its PC, fetched through its own translation.
+
+use super::Core;
+use crate::mmio::decode::State;
+use crate::vcpu::Vcpu;
+
+/// The instruction set that the guest is in.
+pub(super) fn state_of(regs: &Vcpu) -> State {
+    match (regs.is_aarch32(), regs.is_thumb()) {
+        (false, _) => State::A64,
+        (true, false) => State::A32,
+        (true, true) => State::T32,
+    }
+}
+
+/// The instruction at PC and its length. Of a T32 instruction of 32 bits the second halfword is
+/// in the low half of the word; one of 16 bits stands alone. Instructions are little-endian
+/// whatever the data's order is (DDI 0487, E2.8.1).
+pub(super) fn fetch(regs: &Vcpu, core: &mut impl Core) -> Option<(u32, u8)> {
+    if !regs.is_thumb() {
+        let mut word = [0; 4];
+        core.code(regs.pc, &mut word)?;
+        return Some((u32::from_le_bytes(word), 4));
+    }
+    let mut half = [0; 2];
+    core.code(regs.pc, &mut half)?;
+    let first = u16::from_le_bytes(half);
+    if first >> 11 < 0b11101 {
+        return Some((u32::from(first), 2));
+    }
+    // The second halfword may lie in another page.
+    core.code(regs.pc.wrapping_add(2) & 0xffff_ffff, &mut half)?;
+    Some((
+        u32::from(first) << 16 | u32::from(u16::from_le_bytes(half)),
+        4,
+    ))
+}

@@ -1,0 +1,299 @@
+//! A data abort whose instruction has to be looked at: fetched, decoded, carried out.
+//!
+//! | what it is | outcome |
+//! |---|---|
+//! | a load or store | carried out, or the data abort that its access ends in |
+//! | not fetched | entered again, so that the guest has its own abort if it is one; 16 times, then a report |
+//! | not a load or store that [`decode`] knows | the board's policy: a report, or an external abort |
+//! | a load-exclusive | the board's policy: the fault "unsupported exclusive", or [`carry_out`](Vm::carry_out) |
+//! | a store-exclusive on its own | not done, status 1: ERET has cleared the monitor |
+//!
+//! DDI 0487, B2.9 (exclusives).
+
+use super::banks::Then;
+use super::fetch::{fetch, state_of};
+use super::inject::Exception;
+use super::reach::Reach;
+use super::report::Reason;
+use super::{Core, Next, SysReg, Trap, Vm};
+use crate::board::plan::{CannotEmulate, Exclusives};
+use crate::mmio::DataFault;
+use crate::mmio::decode::{State, decode};
+use crate::mmio::execute::{self, Ended, execute};
+use crate::mmio::instruction::{Bank, Class, General, Operation};
+use crate::mmio::sequence;
+use crate::mmio::transfer::is_big_endian;
+use crate::vcpu::{Vcpu, mode};
+
+/// How often an instruction that cannot be fetched is tried again.
+const REFETCHES: u8 = 16;
+/// Instructions between a load-exclusive and its store-exclusive, at most, with that one.
+const SEQUENCE_MAX: usize = 16;
+
+/// How a sequence from a load-exclusive on ended.
+enum Sequence {
+    /// With its store-exclusive, done or not, or with CLREX.
+    Done,
+    /// The store-exclusive's own access was refused.
+    Refused(Ended),
+    /// With anything else.
+    Broken,
+}
+
+impl Vm {
+    /// The data abort `trap` of the guest's instruction at PC.
+    #[inline(never)]
+    pub(super) fn instruction(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Next {
+        let Some((word, length)) = fetch(regs, core) else {
+            return self.fetch_again(cpu, regs, core, trap);
+        };
+        let Ok(operation) = decode(state_of(regs), word) else {
+            return self.cannot(cpu, regs, core, trap, Reason::NotDecoded);
+        };
+        if needs_saved_status(&operation) && self.hidden_spsr(regs).is_some() {
+            return self.park_for_instruction(cpu, regs, core, trap);
+        }
+        let from = regs.mode();
+        self.emulate_instruction(cpu, regs, core, trap, &operation, length, from)
+    }
+
+    /// As [`instruction`](Vm::instruction), when the core, but not `regs`, is in System mode, so
+    /// that the SPSR of the guest's mode shows.
+    pub(super) fn instruction_parked(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Next {
+        match fetch(regs, core).map(|(word, length)| (decode(state_of(regs), word), length)) {
+            Some((Ok(operation), length)) => {
+                self.emulate_instruction(cpu, regs, core, trap, &operation, length, mode::SYS)
+            }
+            _ => self.settle(cpu, regs, core, mode::SYS, Then::Go),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // a trap, its instruction, and the mode of the banks
+    fn emulate_instruction(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        operation: &Operation,
+        length: u8,
+        from: u64,
+    ) -> Next {
+        let now = self.now(core);
+        self.sync_lines(cpu, core, now);
+        let big_endian = is_big_endian(regs, core.get(SysReg::SctlrEl1));
+        let policy = self.board.plan().exclusives;
+        let mut reach = Reach {
+            security: self.security(),
+            board: &mut self.board,
+            core,
+            trap,
+            now,
+            cpu,
+            at_el0: regs.is_user(),
+            page: None,
+        };
+        let ended = match operation {
+            Operation::General(General {
+                class: Class::StoreExclusive { status },
+                ..
+            }) => {
+                not_stored(*status, length, regs);
+                Ok(())
+            }
+            Operation::General(
+                load @ General {
+                    class: Class::LoadExclusive,
+                    ..
+                },
+            ) => match policy {
+                Exclusives::Abort => Err(Ended::Fault(DataFault::exclusive(trap.far, false))),
+                Exclusives::CarryOut => carry_out(load, length, big_endian, regs, &mut reach),
+            },
+            other => execute(other, length, big_endian, regs, &mut reach),
+        };
+        match ended {
+            Ok(()) if regs.mode() != from => {
+                self.settle(cpu, regs, core, from, Then::Go);
+            }
+            Ok(()) => {}
+            Err(Ended::Fault(fault)) => {
+                self.inject_from(cpu, regs, core, from, Exception::Data(fault));
+            }
+            Err(Ended::Undefined) => {
+                self.inject_from(cpu, regs, core, from, Exception::Undefined);
+            }
+        }
+        self.asks()
+    }
+
+    /// The instruction is not there any more, or its page is not: another CPU of the guest changed
+    /// its tables. Entered again, the guest fetches it or takes the abort of that.
+    #[cold]
+    fn fetch_again(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
+        let Some(state) = self.cpus.get_mut(usize::from(cpu)) else {
+            return Next::Stop;
+        };
+        let (pc, times) = state.refetched;
+        let times = if pc == regs.pc {
+            times.wrapping_add(1)
+        } else {
+            1
+        };
+        state.refetched = (regs.pc, times);
+        if times <= REFETCHES {
+            return Next::Resume;
+        }
+        state.refetched = (0, 0);
+        self.cannot(cpu, regs, core, trap, Reason::NotFetched)
+    }
+
+    /// What has no outcome here, by the board's policy.
+    #[cold]
+    pub(super) fn cannot(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        reason: Reason,
+    ) -> Next {
+        match self.board.plan().cannot_emulate {
+            CannotEmulate::Stop => self.stop_at(cpu, regs, core, reason, Some(trap)),
+            CannotEmulate::Abort => {
+                let write = crate::mmio::syndrome::DataAbort(trap.esr as u32).wnr();
+                let fault = DataFault::external(trap.far, write);
+                self.inject(cpu, regs, core, Exception::Data(fault))
+            }
+        }
+    }
+}
+
+/// Whether the operation reads the current mode's SPSR.
+fn needs_saved_status(operation: &Operation) -> bool {
+    match operation {
+        Operation::Multiple(multiple) => multiple.bank == Bank::ExceptionReturn,
+        Operation::StoreReturnState(_) => true,
+        _ => false,
+    }
+}
+
+/// A store-exclusive without its monitor: nothing is stored, and it says so.
+fn not_stored(status: u8, length: u8, regs: &mut Vcpu) {
+    if regs.is_aarch32() {
+        regs.set_r(status, 1);
+    } else {
+        regs.set_x(status, 1);
+    }
+    regs.advance(u64::from(length));
+}
+
+/// A load-exclusive from a device, and what follows it up to its store-exclusive, without
+/// returning to the guest: that would clear the monitor. What cannot be done so ends as the
+/// load's fault, with all registers as before it.
+fn carry_out<C: Core>(
+    load: &General,
+    length: u8,
+    big_endian: bool,
+    regs: &mut Vcpu,
+    reach: &mut Reach<'_, C>,
+) -> Result<(), Ended> {
+    let before = regs.clone();
+    let (at, _) = execute::locate(&load.address, regs, reach);
+    let at = if regs.is_aarch32() {
+        at & 0xffff_ffff
+    } else {
+        at
+    };
+    execute(&Operation::General(*load), length, big_endian, regs, reach)?;
+    match follow(load, at, big_endian, regs, reach) {
+        Sequence::Done => Ok(()),
+        Sequence::Refused(ended) => Err(ended),
+        Sequence::Broken => {
+            *regs = before;
+            Err(Ended::Fault(DataFault::exclusive(at, false)))
+        }
+    }
+}
+
+/// Interprets the guest up to its store-exclusive, at most [`SEQUENCE_MAX`] instructions.
+fn follow<C: Core>(
+    load: &General,
+    at: u64,
+    big_endian: bool,
+    regs: &mut Vcpu,
+    reach: &mut Reach<'_, C>,
+) -> Sequence {
+    for _ in 0..SEQUENCE_MAX {
+        let Some((word, length)) = fetch(regs, reach.core) else {
+            return Sequence::Broken;
+        };
+        let state = state_of(regs);
+        match decode(state, word) {
+            Err(_) if is_clear_exclusive(state, word) => {
+                regs.advance(u64::from(length));
+                return Sequence::Done;
+            }
+            Err(_) => {
+                if sequence::step(state, word, length, regs).is_err() {
+                    return Sequence::Broken;
+                }
+            }
+            Ok(Operation::General(
+                store @ General {
+                    class: Class::StoreExclusive { status },
+                    ..
+                },
+            )) => {
+                if !condition_holds(state, word, regs) {
+                    regs.advance(u64::from(length));
+                    return Sequence::Done;
+                }
+                let (to, _) = execute::locate(&store.address, regs, reach);
+                let same = to == at
+                    && store.width == load.width
+                    && store.second.is_some() == load.second.is_some();
+                if !same {
+                    not_stored(status, length, regs);
+                    return Sequence::Done;
+                }
+                let store = Operation::General(store);
+                return match execute(&store, length, big_endian, regs, reach) {
+                    Ok(()) => Sequence::Done,
+                    Err(ended) => Sequence::Refused(ended),
+                };
+            }
+            Ok(_) => return Sequence::Broken,
+        }
+    }
+    Sequence::Broken
+}
+
+fn condition_holds(state: State, word: u32, regs: &Vcpu) -> bool {
+    match state {
+        State::A64 => true,
+        State::A32 => regs.condition_holds((word >> 28) as u8),
+        State::T32 => regs.condition_holds(regs.it_condition()),
+    }
+}
+
+/// CLREX.
+fn is_clear_exclusive(state: State, word: u32) -> bool {
+    match state {
+        State::A64 => word & 0xffff_f0ff == 0xd503_305f,
+        State::A32 => word == 0xf57f_f01f,
+        State::T32 => word == 0xf3bf_8f2f,
+    }
+}
