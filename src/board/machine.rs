@@ -7,7 +7,7 @@ use super::plan::{Plan, Unclaimed, Window, WindowKind};
 use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
 use super::{
-    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, RecentAccess, Reply, Transaction,
+    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, News, RecentAccess, Reply, Transaction,
     World,
 };
 use crate::access::{Access, Initiator, Refusal, Width};
@@ -46,7 +46,7 @@ pub struct Board {
     /// Whether [`take_ask`](Board::take_ask) may have something to tell.
     asking: bool,
     /// See [`take_news`](Board::take_news).
-    news: bool,
+    news: News,
     learned: Vec<RecentAccess>,
 }
 
@@ -54,11 +54,12 @@ struct Slot {
     device: Box<dyn Device>,
     store: Option<StoreId>,
     lines: Lines,
+    /// The lines that lead somewhere.
+    wired: Lines,
     deadline: Option<Instant>,
 }
 
-/// A window of a device that was accessed lately, by the address bits above the page: most
-/// accesses are served by these few words.
+/// A window of a device that was accessed lately: most accesses are served by these few words.
 #[derive(Clone, Copy)]
 struct Near {
     first: u64,
@@ -70,7 +71,7 @@ struct Near {
 }
 
 /// How many of these.
-const NEAR: usize = 8;
+const NEAR: usize = 16;
 
 impl Near {
     /// Only the last byte of all addresses would be here, and no device has this number.
@@ -81,6 +82,13 @@ impl Near {
         device: u16::MAX,
         region: 0,
     };
+
+    /// Where the window of `at` is remembered. Boards put their devices pages, 64 KiB or 16 MiB
+    /// apart; a CPU's private ones are some hundred bytes apart.
+    #[inline]
+    const fn way(at: Ipa) -> usize {
+        (at.0 >> 8 ^ at.0 >> 12 ^ at.0 >> 16 ^ at.0 >> 23) as usize % NEAR
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -111,6 +119,7 @@ impl Board {
             }
             slots.push(Slot {
                 lines: Lines::default(),
+                wired: wired(plan, index),
                 deadline: None,
                 store: device.store.map(|(store, _)| store),
                 device: made,
@@ -151,7 +160,7 @@ impl Board {
             inputs: Lines::default(),
             deadline: None,
             asking: true,
-            news: true,
+            news: News::ALL,
             learned: Vec::with_capacity(LEARNED),
             plan: plan.clone(),
         };
@@ -229,10 +238,9 @@ impl Board {
         self.deadline
     }
 
-    /// Whether, since this was last asked, a CPU's inputs or the deadline changed, the board asks
-    /// for something, or its console has sent. Until then what was told of these holds.
+    /// What changed since this was last asked. Until then what was told of the rest holds.
     #[inline]
-    pub fn take_news(&mut self) -> bool {
+    pub fn take_news(&mut self) -> News {
         core::mem::take(&mut self.news)
     }
 
@@ -355,7 +363,7 @@ impl Board {
         how: Transaction,
         value: Option<u64>,
     ) -> Option<Result<Reply, BusFault>> {
-        let near = *self.near.get((at.0 >> 12) as usize % NEAR)?;
+        let near = *self.near.get(Near::way(at))?;
         let offset = at.0.wrapping_sub(near.first);
         if offset > near.last || how.width > Width::Word {
             return None;
@@ -440,35 +448,38 @@ impl Board {
         how: Transaction,
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
-        let reply = self.access(world, at, how, value);
         self.approach(at);
-        reply
+        match self.nearby(world, at, how, value) {
+            Some(reply) => reply,
+            None => self.access(world, at, how, value),
+        }
     }
 
     /// Remembers the window at `at`, if [`nearby`](Board::nearby) can serve it.
     fn approach(&mut self, at: Ipa) {
-        let Ok((window, _)) = self.bus.find(at, 1) else {
-            return;
+        let found = match self.bus.find(at, 1) {
+            Ok(found) if found.port.width >= Width::Word => found,
+            _ => return,
         };
-        let Some(span) = self.plan.windows.get(window) else {
+        let Some(window) = self.plan.windows.get(found.window) else {
             return;
         };
         let (WindowKind::Device { device, region }
-        | WindowKind::DirectReads { device, region, .. }) = span.kind
+        | WindowKind::DirectReads { device, region, .. }) = window.kind
         else {
             return;
         };
-        let (Ok(window), Ok(device)) = (u16::try_from(window), u16::try_from(device)) else {
+        let (Ok(number), Ok(device)) = (u16::try_from(found.window), u16::try_from(device)) else {
             return;
         };
         if let (Some(last), Some(near)) = (
-            span.bytes.checked_sub(Width::Word.bytes()),
-            self.near.get_mut((at.0 >> 12) as usize % NEAR),
+            window.bytes.checked_sub(Width::Word.bytes()),
+            self.near.get_mut(Near::way(at)),
         ) {
             *near = Near {
-                first: span.at.0,
+                first: window.at.0,
                 last,
-                window,
+                window: number,
                 device,
                 region,
             };
@@ -702,7 +713,7 @@ impl Board {
     }
 
     fn ask(&mut self, index: usize, asked: Ask) {
-        (self.asking, self.news) = (true, true);
+        self.asking = true;
         match asked {
             Ask::Reset => self.reset = true,
             Ask::PowerOff => self.power_off = true,
@@ -721,24 +732,32 @@ impl Board {
     /// Compares a device's output lines with the last ones, and drives the wires of those that
     /// changed; notes its deadline, and whether it is a console that sends.
     fn outputs(&mut self, index: usize, lines: Lines, deadline: Option<Instant>, sends: bool) {
-        self.news |= sends && self.plan.console == Some(index);
+        if sends && self.plan.console == Some(index) {
+            self.news |= News::CONSOLE;
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
         let earlier = core::mem::replace(&mut slot.deadline, deadline);
         let mut changed = lines.0 ^ slot.lines.0;
+        let wired = slot.wired.0;
         slot.lines = lines;
         if earlier != deadline {
             let first = self.slots.iter().filter_map(|slot| slot.deadline).min();
-            self.news |= first != self.deadline;
+            if first != self.deadline {
+                self.news |= News::DEADLINE;
+            }
             self.deadline = first;
         }
         if changed != 0 && self.controllers.contains(&index) {
             let controllers = self.controllers.iter().filter_map(|c| self.slots.get(*c));
             let inputs = Lines(controllers.fold(0, |all, slot| all | slot.lines.0));
-            self.news |= inputs != self.inputs;
+            if inputs != self.inputs {
+                self.news |= News::LINES;
+            }
             self.inputs = inputs;
         }
+        changed &= wired;
         // At most 64 rounds: one for each line.
         while changed != 0 {
             let line = changed.trailing_zeros() as u16;
@@ -802,7 +821,7 @@ impl Board {
                 let (device, region, on) = (*device, *region, *at_reset);
                 self.direct_reads(device, region, on);
                 self.tell_again(device, region);
-                (self.asking, self.news) = (true, true);
+                self.asking = true;
             }
         }
     }
@@ -840,6 +859,15 @@ fn port(plan: &Plan, window: &Window) -> Port {
     };
     let entry = device.and_then(|device| catalog::find(&device.compatible));
     entry.map_or(Port::DOUBLE, |entry| entry.port)
+}
+
+/// The output lines of a device that a wire begins at.
+fn wired(plan: &Plan, index: usize) -> Lines {
+    let lines = plan.wires.iter().filter_map(|wire| match wire.from {
+        Source::Device { device, line } if device == index => Some(line),
+        _ => None,
+    });
+    lines.fold(Lines::default(), |all, line| all.with(line, true))
 }
 
 /// Whether `window` is the register block `region` of `device`, or an alias of a part of it.

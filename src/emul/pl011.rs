@@ -339,23 +339,27 @@ impl Device for Pl011 {
 
     fn advance(&mut self, cx: &mut Cx<'_>) {
         self.now = cx.now;
-        self.receiver.expire(cx.now, &mut self.ris);
-        self.send();
+        // With nothing to send and nobody waiting, every level is as it was last settled.
+        if self.receiver.deadline().is_some() || self.transmitter.is_busy() {
+            self.receiver.expire(cx.now, &mut self.ris);
+            self.send();
+        }
     }
 
     fn lines(&self) -> Lines {
         let mis = self.ris & self.imsc;
-        Lines::default()
-            .with(0, mis != 0)
-            .with(1, mis & int::MODEM != 0)
-            .with(2, mis & int::RX != 0)
-            .with(3, mis & int::TX != 0)
-            .with(4, mis & int::RT != 0)
-            .with(5, mis & int::ERROR != 0)
-            .with(6, self.requests_to_send())
-            .with(7, self.cr & cr::DTR != 0)
-            .with(8, self.cr & cr::OUT1 != 0)
-            .with(9, self.cr & cr::OUT2 != 0)
+        let pins = u64::from(self.requests_to_send()) << 6
+            | u64::from(self.cr & cr::DTR != 0) << 7
+            | u64::from(self.cr & (cr::OUT1 | cr::OUT2)) >> 4;
+        if mis == 0 {
+            return Lines(pins);
+        }
+        Lines(
+            pins | 1
+                | u64::from(mis & int::MODEM != 0) << 1
+                | u64::from(mis & (int::RX | int::TX | int::RT)) >> 2
+                | u64::from(mis & int::ERROR != 0) << 5,
+        )
     }
 
     fn deadline(&self) -> Option<Instant> {

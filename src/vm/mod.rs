@@ -40,7 +40,7 @@ mod traps;
 mod undef;
 
 use crate::access::Width;
-use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, Plan, World};
+use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, News, Plan, World};
 use crate::emul::Reset;
 use crate::memory::BoardMemory;
 use crate::mmio::syndrome::{Syndrome, ec};
@@ -270,7 +270,7 @@ pub struct Vm {
     hides_spsr: Option<bool>,
     stopped: Option<Stopped>,
     /// See [`Vm::take_news`].
-    news: bool,
+    news: News,
 }
 
 /// CNTV_CTL: enabled, not masked, condition met.
@@ -313,7 +313,7 @@ impl Vm {
             peripheral_base: peripheral_base(plan),
             hides_spsr: None,
             stopped: None,
-            news: true,
+            news: News::ALL,
         })
     }
 
@@ -355,7 +355,7 @@ impl Vm {
             };
         }
         self.stopped = None;
-        self.news = true;
+        self.news = News::ALL;
         let world = World {
             now: self.clock.at(core.ticks()),
             memory: core.memory(),
@@ -403,11 +403,10 @@ impl Vm {
             .is_some_and(|c| c.virtual_level)
     }
 
-    /// Whether [`Vm::lines`], [`Vm::deadline`] or [`Vm::virtual_timer_is_high`] may tell something
-    /// else than when this was last asked, or the board's console has sent. Most traps change
-    /// nothing of all that, and the metal need not look.
+    /// What may have changed since this was last asked: most traps change nothing of what the
+    /// metal brings up to date before an entry.
     #[inline]
-    pub fn take_news(&mut self) -> bool {
+    pub fn take_news(&mut self) -> News {
         core::mem::take(&mut self.news) | self.board.take_news()
     }
 
@@ -507,7 +506,7 @@ impl Vm {
         };
         if state.virtual_level != level {
             state.virtual_level = level;
-            self.news = true;
+            self.news |= News::TIMER;
             let world = World {
                 now,
                 memory: core.memory(),
@@ -523,7 +522,7 @@ impl Vm {
             return;
         };
         let ticks = core.ticks();
-        self.news = true;
+        self.news |= News::DEADLINE;
         state.timer_deadline = state.timer.deadline(ticks, self.clock.hz);
         let level = state.timer.output(ticks);
         self.board.timer_line(

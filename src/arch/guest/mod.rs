@@ -15,7 +15,7 @@ use account::{Account, Thousandths};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use reliquary::board::BoardAsk;
+use reliquary::board::{BoardAsk, News};
 use reliquary::units::{Instant, Ipa};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::stage2::Stage2;
@@ -51,8 +51,9 @@ pub struct Guest {
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
-    /// Bytes wait, typed ahead or for room in the link: each exit is an occasion for them.
-    pub waiting_bytes: bool,
+    /// The console, if bytes wait, typed ahead or for room in the link: each exit is an occasion
+    /// for them.
+    pub waiting: News,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
@@ -111,7 +112,7 @@ impl Guest {
             timer_forwarded: false,
             armed: None,
             typed_ahead: false,
-            waiting_bytes: false,
+            waiting: News::default(),
             flush_at: None,
             account: Account::default(),
         }
@@ -149,37 +150,59 @@ impl Guest {
     }
 
     /// Before the guest goes on after a trap that asked for nothing: most change nothing for
-    /// [`before_entry`](Guest::before_entry) to bring up.
+    /// [`bring_up`](Guest::bring_up).
     #[inline]
     fn before_return(&mut self) {
-        if self.vm.take_news() || self.waiting_bytes {
-            self.before_entry();
+        let news = self.vm.take_news() | self.waiting;
+        if !news.is_none() {
+            self.bring_up(news);
         }
     }
 
     /// Interrupt inputs, timer and console, as the board has them now.
-    #[cold]
     fn before_entry(&mut self) {
-        self.vm.take_news();
-        if self.typed_ahead {
+        let news = self.vm.take_news();
+        self.bring_up(news | News::ALL);
+    }
+
+    /// What of it `news` tells.
+    fn bring_up(&mut self, mut news: News) {
+        if news.has(News::CONSOLE) && self.typed_ahead {
             self.receive();
+            news |= self.vm.take_news();
         }
-        if self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
+        if news.has(News::TIMER) && self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
             self.timer_forwarded = false;
             gic::deactivate(counter::VIRTUAL_TIMER);
         }
-        let lines = self.vm.lines(CPU);
-        let mut wanted = self.controls.hcr;
-        if lines.irq {
-            wanted |= hcr::VI;
+        if news.has(News::LINES) {
+            let lines = self.vm.lines(CPU);
+            let mut wanted = self.controls.hcr;
+            if lines.irq {
+                wanted |= hcr::VI;
+            }
+            if lines.fiq {
+                wanted |= hcr::VF;
+            }
+            if wanted != self.hcr {
+                self.hcr = wanted;
+                msr!("hcr_el2", wanted);
+            }
         }
-        if lines.fiq {
-            wanted |= hcr::VF;
+        if news.has(News::CONSOLE) {
+            self.drain();
         }
-        if wanted != self.hcr {
-            self.hcr = wanted;
-            msr!("hcr_el2", wanted);
+        if news.has(News::DEADLINE) {
+            let deadline = self.vm.deadline();
+            if deadline != self.armed {
+                self.arm(deadline, self.flush_due());
+            }
         }
+    }
+
+    /// Takes what the console has sent, and sees that the link sends it.
+    #[inline(never)]
+    fn drain(&mut self) {
         let drained = match self.vm.board().console() {
             Some(port) => console::drain(self.number, port),
             None => console::Drained::Nothing,
@@ -187,12 +210,19 @@ impl Guest {
         if drained != console::Drained::Nothing {
             self.account.speaks();
         }
-        self.waiting_bytes = self.typed_ahead || drained == console::Drained::Some;
-        let deadline = self.vm.deadline();
-        let flush = console::flush_due(self.hardware.hz());
-        if deadline != self.armed || flush.is_some() != self.flush_at.is_some() {
-            self.arm(deadline, flush);
+        self.waiting = if self.typed_ahead || drained == console::Drained::Some {
+            News::CONSOLE
+        } else {
+            News::default()
+        };
+        let flush = self.flush_due();
+        if flush.is_some() != self.flush_at.is_some() {
+            self.arm(self.vm.deadline(), flush);
         }
+    }
+
+    fn flush_due(&self) -> Option<u64> {
+        console::flush_due(self.hardware.hz())
     }
 
     /// What a trap asked for, until the guest can be entered again.
