@@ -212,6 +212,13 @@ impl GuestMemory {
         Ok(())
     }
 
+    /// The 32 bits at a multiple of 4 of this VM's own host memory: an instruction.
+    pub fn host_word(&self, host: u64) -> Option<u32> {
+        let host = self.own(host, 4).ok().filter(|host| host % 4 == 0)?;
+        // SAFETY: as in `copy_out`, and aligned.
+        Some(unsafe { (host as *const u32).read_volatile() })
+    }
+
     /// Writes to this VM's own host memory, RAM or not.
     pub fn host_write(&self, host: u64, from: &[u8]) -> Result<(), Unbacked> {
         copy_in(self.own(host, from.len())?, from);
@@ -221,13 +228,12 @@ impl GuestMemory {
     /// `host`, if so many bytes there are of one piece of this VM.
     fn own(&self, host: u64, bytes: usize) -> Result<u64, Unbacked> {
         let end = host.checked_add(bytes as u64).ok_or(Unbacked)?;
-        self.regions
-            .iter()
-            .map(|region| &region.piece)
-            .chain(&self.stores)
-            .any(|piece| host >= piece.host && end <= piece.host + piece.bytes)
-            .then_some(host)
-            .ok_or(Unbacked)
+        let holds = |piece: &Piece| host >= piece.host && end <= piece.host + piece.bytes;
+        if self.regions.iter().any(|region| holds(&region.piece)) || self.stores.iter().any(holds) {
+            Ok(host)
+        } else {
+            Err(Unbacked)
+        }
     }
 
     /// Where guest RAM at `at` is on the host, for cache maintenance.

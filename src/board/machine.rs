@@ -7,8 +7,8 @@ use super::plan::{Plan, Unclaimed, Window, WindowKind};
 use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
 use super::{
-    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, News, RecentAccess, Reply, Transaction,
-    World,
+    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, News, RecentAccess, Reply,
+    Transaction, World,
 };
 use crate::access::{Access, Initiator, Refusal, Width};
 use crate::emul::{Ask, Cx, Device, Lines, Reset, SerialPort, Served};
@@ -189,19 +189,43 @@ impl Board {
     }
 
     /// A read by a bus master.
+    #[inline]
     pub fn read(
         &mut self,
         world: &World<'_>,
         at: Ipa,
         how: Transaction,
     ) -> Result<Reply, BusFault> {
-        match self.nearby(world, at, how, None) {
-            Some(reply) => reply,
-            None => self.anywhere(world, at, how, None),
+        if let Some((near, access)) = self.near(at, how)
+            && let Some(slot) = self.slots.get(usize::from(near.device))
+            && let Some(value) = slot.device.peek(world.now, access)
+        {
+            let value = value & how.width.mask();
+            self.recent.read(world.now, at, value, near.window, how);
+            return Ok(Reply::Value(value));
+        }
+        self.read_on(world, at, how)
+    }
+
+    /// A read that does something, or of what is not near.
+    #[inline(never)]
+    fn read_on(&mut self, world: &World<'_>, at: Ipa, how: Transaction) -> Result<Reply, BusFault> {
+        let Some((near, access)) = self.near(at, how) else {
+            return self.far(world, at, how, None);
+        };
+        match self.serve(world, near.device, access, None) {
+            Some(Ok(value)) => {
+                let value = value & how.width.mask();
+                self.recent.read(world.now, at, value, near.window, how);
+                Ok(Reply::Value(value))
+            }
+            Some(Err(why)) => self.refused(world, at, how, None, why),
+            None => self.access(world, at, how, None),
         }
     }
 
     /// A write by a bus master.
+    #[inline(never)]
     pub fn write(
         &mut self,
         world: &World<'_>,
@@ -209,10 +233,17 @@ impl Board {
         how: Transaction,
         value: u64,
     ) -> Result<Reply, BusFault> {
-        let value = Some(value & how.width.mask());
-        match self.nearby(world, at, how, value) {
-            Some(reply) => reply,
-            None => self.anywhere(world, at, how, value),
+        let value = value & how.width.mask();
+        let Some((near, access)) = self.near(at, how) else {
+            return self.far(world, at, how, Some(value));
+        };
+        match self.serve(world, near.device, access, Some(value)) {
+            Some(Ok(_)) => {
+                self.recent.write(world.now, at, value, near.window, how);
+                Ok(Reply::Done)
+            }
+            Some(Err(why)) => self.refused(world, at, how, Some(value), why),
+            None => self.access(world, at, how, Some(value)),
         }
     }
 
@@ -353,23 +384,14 @@ impl Board {
         &self.learned
     }
 
-    /// An access to a device that is in [`near`](Board::near); none if it is not, and nothing is
-    /// done.
+    /// The device that was accessed lately at this address, if it takes the access whole.
     #[inline]
-    fn nearby(
-        &mut self,
-        world: &World<'_>,
-        at: Ipa,
-        how: Transaction,
-        value: Option<u64>,
-    ) -> Option<Result<Reply, BusFault>> {
+    fn near(&self, at: Ipa, how: Transaction) -> Option<(Near, Access)> {
         let near = *self.near.get(Near::way(at))?;
         let offset = at.0.wrapping_sub(near.first);
         if offset > near.last || how.width > Width::Word {
             return None;
         }
-        let index = usize::from(near.device);
-        let slot = self.slots.get_mut(index)?;
         let access = Access {
             region: near.region,
             offset,
@@ -378,50 +400,35 @@ impl Board {
             security: how.security,
             privileged: how.privileged,
         };
+        Some((near, access))
+    }
+
+    /// An access to a device; none if there is no such device.
+    #[inline]
+    fn serve(
+        &mut self,
+        world: &World<'_>,
+        device: u16,
+        access: Access,
+        value: Option<u64>,
+    ) -> Option<Result<u64, Refusal>> {
+        let index = usize::from(device);
+        let slot = self.slots.get_mut(index)?;
         let mut cx = Cx::new(world.now, world.memory, slot.store);
         let served = slot.device.access(&mut cx, access, value);
-        let asked = cx.asked();
         if served.lines != slot.lines
             || served.deadline != slot.deadline
             || served.sends
-            || asked.is_some()
+            || cx.asked().is_some()
         {
-            self.afterwards(world, index, &served, asked);
+            self.afterwards(world, index, &served, cx.asked());
         }
-        let mut record = RecentAccess {
-            at: world.now,
-            initiator: how.initiator,
-            window: Some(usize::from(near.window)),
-            ipa: at,
-            offset,
-            write: value.is_some(),
-            width: how.width,
-            value: value.unwrap_or(0),
-            refused: false,
-        };
-        Some(match (served.outcome, value) {
-            (Ok(_), Some(_)) => {
-                self.recent.note(&record);
-                Ok(Reply::Done)
-            }
-            (Ok(value), None) => {
-                record.value = value & how.width.mask();
-                self.recent.note(&record);
-                Ok(Reply::Value(record.value))
-            }
-            (Err(why), _) => self.refused(record, why),
-        })
+        Some(served.outcome)
     }
 
     /// What the device was left with after an access that changed something for others.
     #[cold]
-    fn afterwards(
-        &mut self,
-        world: &World<'_>,
-        index: usize,
-        served: &Served,
-        asked: Option<Ask>,
-    ) {
+    fn afterwards(&mut self, world: &World<'_>, index: usize, served: &Served, asked: Option<Ask>) {
         if let Some(asked) = asked {
             self.ask(index, asked);
         }
@@ -431,17 +438,36 @@ impl Board {
 
     /// The policy for an access that its device refused, and the record of it.
     #[cold]
-    fn refused(&mut self, mut record: RecentAccess, why: Refusal) -> Result<Reply, BusFault> {
+    fn refused(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+        why: Refusal,
+    ) -> Result<Reply, BusFault> {
+        let found = self.bus.find(at, how.width.bytes()).ok();
+        let mut record = RecentAccess {
+            at: world.now,
+            initiator: how.initiator,
+            window: found.map(|found| found.window),
+            ipa: at,
+            offset: found.map_or(0, |found| found.offset),
+            write: value.is_some(),
+            width: how.width,
+            value: value.unwrap_or(0),
+            refused: false,
+        };
         let fault = Err(BusFault::Refused(why));
-        let outcome = self.nobody(record.ipa, record, fault, record.write);
+        let outcome = self.nobody(at, record, fault, record.write);
         record.refused = outcome.is_err();
         self.recent.note(&record);
         outcome
     }
 
-    /// An access to any window, or to none.
+    /// An access to what is not near, or to nothing.
     #[cold]
-    fn anywhere(
+    fn far(
         &mut self,
         world: &World<'_>,
         at: Ipa,
@@ -449,13 +475,14 @@ impl Board {
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
         self.approach(at);
-        match self.nearby(world, at, how, value) {
-            Some(reply) => reply,
-            None => self.access(world, at, how, value),
+        match (self.near(at, how), value) {
+            (None, _) => self.access(world, at, how, value),
+            (_, None) => self.read_on(world, at, how),
+            (_, Some(value)) => self.write(world, at, how, value),
         }
     }
 
-    /// Remembers the window at `at`, if [`nearby`](Board::nearby) can serve it.
+    /// Remembers the window at `at`, if a device can serve it there.
     fn approach(&mut self, at: Ipa) {
         let found = match self.bus.find(at, 1) {
             Ok(found) if found.port.width >= Width::Word => found,

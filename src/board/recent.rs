@@ -2,8 +2,8 @@
 //! is as short as it can be; what follows from the plan is filled in when somebody asks.
 
 use super::plan::Window;
-use super::{RECENT, RecentAccess};
-use crate::access::{Initiator, Width};
+use super::{RECENT, RecentAccess, Transaction};
+use crate::access::{Initiator, Security, Width};
 use crate::units::{Instant, Ipa};
 
 /// No window.
@@ -15,11 +15,13 @@ struct Record {
     ipa: Ipa,
     value: u64,
     window: u16,
-    initiator: Initiator,
-    width: Width,
-    write: bool,
-    refused: bool,
+    /// [`WRITE`] and [`REFUSED`].
+    flags: u8,
+    how: Transaction,
 }
+
+const WRITE: u8 = 1;
+const REFUSED: u8 = 2;
 
 /// The last [`RECENT`] accesses.
 pub(super) struct Recent {
@@ -35,10 +37,13 @@ impl Recent {
             ipa: Ipa(0),
             value: 0,
             window: NONE,
-            initiator: Initiator::Cpu(0),
-            width: Width::Byte,
-            write: false,
-            refused: false,
+            flags: 0,
+            how: Transaction {
+                width: Width::Byte,
+                initiator: Initiator::Cpu(0),
+                security: Security::NonSecure,
+                privileged: true,
+            },
         };
         Self {
             records: [none; RECENT],
@@ -47,19 +52,67 @@ impl Recent {
     }
 
     /// Notes an access; the oldest one is forgotten.
-    #[inline]
     pub(super) fn note(&mut self, access: &RecentAccess) {
-        if let Some(record) = self.records.get_mut(self.count % RECENT) {
-            *record = Record {
-                at: access.at,
-                ipa: access.ipa,
-                value: access.value,
-                window: access.window.map_or(NONE, |window| window as u16),
-                initiator: access.initiator,
+        let flags = if access.write { WRITE } else { 0 } | if access.refused { REFUSED } else { 0 };
+        self.add(Record {
+            at: access.at,
+            ipa: access.ipa,
+            value: access.value,
+            window: access.window.map_or(NONE, |window| window as u16),
+            flags,
+            how: Transaction {
                 width: access.width,
-                write: access.write,
-                refused: access.refused,
-            };
+                initiator: access.initiator,
+                security: Security::NonSecure,
+                privileged: true,
+            },
+        });
+    }
+
+    /// Notes a read that was carried out, of the window `window`.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        at: Instant,
+        ipa: Ipa,
+        value: u64,
+        window: u16,
+        how: Transaction,
+    ) {
+        self.add(Record {
+            at,
+            ipa,
+            value,
+            window,
+            flags: 0,
+            how,
+        });
+    }
+
+    /// Notes a write that was carried out, of the window `window`.
+    #[inline]
+    pub(super) fn write(
+        &mut self,
+        at: Instant,
+        ipa: Ipa,
+        value: u64,
+        window: u16,
+        how: Transaction,
+    ) {
+        self.add(Record {
+            at,
+            ipa,
+            value,
+            window,
+            flags: WRITE,
+            how,
+        });
+    }
+
+    #[inline]
+    fn add(&mut self, new: Record) {
+        if let Some(record) = self.records.get_mut(self.count % RECENT) {
+            *record = new;
         }
         self.count = self.count.wrapping_add(1);
     }
@@ -68,7 +121,7 @@ impl Recent {
     pub(super) fn correct(&mut self, value: u64) {
         let latest = self.count.wrapping_sub(1) % RECENT;
         if let Some(record) = self.records.get_mut(latest) {
-            record.value = value & record.width.mask();
+            record.value = value & record.how.width.mask();
         }
     }
 
@@ -81,14 +134,14 @@ impl Recent {
             let claimed = windows.get(window);
             RecentAccess {
                 at: record.at,
-                initiator: record.initiator,
+                initiator: record.how.initiator,
                 window: claimed.map(|_| window),
                 ipa: record.ipa,
                 offset: claimed.map_or(0, |w| record.ipa.0.wrapping_sub(w.at.0)),
-                write: record.write,
-                width: record.width,
+                write: record.flags & WRITE != 0,
+                width: record.how.width,
                 value: record.value,
-                refused: record.refused,
+                refused: record.flags & REFUSED != 0,
             }
         })
     }

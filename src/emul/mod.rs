@@ -86,6 +86,12 @@ pub trait Device: Send {
         }
     }
 
+    /// The value of a register at `now`, if neither the read nor the time that has gone by changes
+    /// anything beside it; else none. The board asks for this first, and needs nothing else then.
+    fn peek(&self, _now: Instant, _access: Access) -> Option<u64> {
+        None
+    }
+
     /// Whether the serial port, if there is one, has sent what nobody has taken.
     fn sends(&self) -> bool {
         false

@@ -207,15 +207,23 @@ impl Pl011 {
         }
     }
 
-    fn read_register(&mut self, offset: u64) -> u32 {
-        match Register::at(offset) {
-            Register::Uartdr => {
-                let word = self.receiver.take(&mut self.ris);
-                self.settle();
-                // In loopback with flow control, room here lets the transmitter go on.
-                self.send();
-                word.into()
-            }
+    /// Reads UARTDR.
+    fn take_received(&mut self) -> u32 {
+        let word = self.receiver.take(&mut self.ris);
+        self.settle();
+        // In loopback with flow control, room here lets the transmitter go on.
+        self.send();
+        word.into()
+    }
+
+    /// Whether something happens with the time.
+    const fn is_waiting(&self) -> bool {
+        self.receiver.deadline().is_some() || self.transmitter.is_busy()
+    }
+
+    /// What a read gives that changes nothing; of UARTDR that is 0.
+    fn show_register(&self, register: Register) -> u32 {
+        match register {
             Register::Uartrsr => self.receiver.status().into(),
             Register::Uartfr => self.flags().into(),
             Register::Uartilpr => self.ilpr.into(),
@@ -229,7 +237,7 @@ impl Pl011 {
             Register::Uartmis => (self.ris & self.imsc).into(),
             Register::Uartdmacr => self.dmacr.into(),
             Register::Identity(n) => Identity::arm(0x011, self.config.revision.number(), 0).read(n),
-            Register::Uarticr | Register::Reserved => 0,
+            Register::Uartdr | Register::Uarticr | Register::Reserved => 0,
         }
     }
 
@@ -309,7 +317,18 @@ impl Pl011 {
 impl Device for Pl011 {
     fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
         self.advance(cx);
-        apb::read(access, |offset| self.read_register(offset))
+        apb::read(access, |offset| match Register::at(offset) {
+            Register::Uartdr => self.take_received(),
+            register => self.show_register(register),
+        })
+    }
+
+    fn peek(&self, _: Instant, access: Access) -> Option<u64> {
+        apb::peek(access, |offset| match Register::at(offset) {
+            Register::Uartdr => None,
+            _ if self.is_waiting() => None,
+            register => Some(self.show_register(register)),
+        })
     }
 
     fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
@@ -340,7 +359,7 @@ impl Device for Pl011 {
     fn advance(&mut self, cx: &mut Cx<'_>) {
         self.now = cx.now;
         // With nothing to send and nobody waiting, every level is as it was last settled.
-        if self.receiver.deadline().is_some() || self.transmitter.is_busy() {
+        if self.is_waiting() {
             self.receiver.expire(cx.now, &mut self.ris);
             self.send();
         }
