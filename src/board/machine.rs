@@ -196,15 +196,20 @@ impl Board {
         at: Ipa,
         how: Transaction,
     ) -> Result<Reply, BusFault> {
-        if let Some((near, access)) = self.near(at, how)
-            && let Some(slot) = self.slots.get(usize::from(near.device))
-            && let Some(value) = slot.device.peek(world.now, access)
-        {
-            let value = value & how.width.mask();
-            self.recent.read(world.now, at, value, near.window, how);
-            return Ok(Reply::Value(value));
+        match self.peek(world.now, at, how) {
+            Some(value) => Ok(Reply::Value(value)),
+            None => self.read_on(world, at, how),
         }
-        self.read_on(world, at, how)
+    }
+
+    /// A read that changes nothing, of a device that was accessed lately; none if it is not one.
+    #[inline]
+    pub fn peek(&mut self, now: Instant, at: Ipa, how: Transaction) -> Option<u64> {
+        let (near, access) = self.near(at, how)?;
+        let slot = self.slots.get(usize::from(near.device))?;
+        let value = slot.device.peek(now, access)? & how.width.mask();
+        self.recent.read(now, at, value, near.window, how);
+        Some(value)
     }
 
     /// A read that does something, or of what is not near.

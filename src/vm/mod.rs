@@ -26,6 +26,7 @@ pub mod inject;
 mod instruction;
 mod pmu;
 mod psci;
+mod quick;
 mod reach;
 mod registers;
 pub mod report;

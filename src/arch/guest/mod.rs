@@ -149,6 +149,16 @@ impl Guest {
         self.account = Account::begin();
     }
 
+    /// A synchronous exception that takes more than an answer.
+    #[inline(never)]
+    fn sync(&mut self, vcpu: &mut Vcpu, trap: Trap) {
+        self.resample_forwarded();
+        match self.vm.trap(CPU, vcpu, &mut self.hardware, trap) {
+            Next::Resume => self.before_return(),
+            next => self.act(next, vcpu),
+        }
+    }
+
     /// Before the guest goes on after a trap that asked for nothing: most change nothing for
     /// [`bring_up`](Guest::bring_up).
     #[inline]
@@ -415,14 +425,14 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     guest.account.traps += 1;
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
-    guest.resample_forwarded();
-    match guest
-        .vm
-        .trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa })
+    let trap = Trap { esr, far, ipa };
+    if guest.forwarded.is_empty()
+        && guest.waiting.is_none()
+        && guest.vm.quick(CPU, vcpu, &guest.hardware, trap)
     {
-        Next::Resume => guest.before_return(),
-        next => guest.act(next, vcpu),
+        return;
     }
+    guest.sync(vcpu, trap);
 }
 
 /// A physical IRQ while the guest ran (vectors.S).

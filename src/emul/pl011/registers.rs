@@ -26,6 +26,7 @@ pub(super) enum Register {
 }
 
 impl Register {
+    #[inline]
     pub(super) const fn at(offset: u64) -> Self {
         match offset {
             0x00 => Self::Uartdr,
