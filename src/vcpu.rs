@@ -40,6 +40,8 @@ pub mod psr {
     pub const C: u64 = 1 << 29;
     pub const V: u64 = 1 << 28;
     pub const IT_1_0: u64 = 3 << 25;
+    /// AArch64: how the instruction was branched to.
+    pub const BTYPE: u64 = 3 << 10;
     pub const PAN: u64 = 1 << 22;
     pub const SS: u64 = 1 << 21;
     pub const IL: u64 = 1 << 20;
@@ -110,7 +112,8 @@ impl Vcpu {
         }
     }
 
-    /// The guest is done with its instruction of `bytes` bytes: PC and IT state move on.
+    /// The guest is done with its instruction of `bytes` bytes: PC and IT state move on, and
+    /// PSTATE.BTYPE is clear.
     pub fn advance(&mut self, bytes: u64) {
         self.pc = self.pc.wrapping_add(bytes);
         if self.is_aarch32() {
@@ -118,6 +121,8 @@ impl Vcpu {
             if self.spsr & (psr::T | psr::IT_7_2 | psr::IT_1_0) > psr::T {
                 self.spsr = it_advance(self.spsr);
             }
+        } else {
+            self.spsr &= !psr::BTYPE;
         }
     }
 
@@ -158,8 +163,14 @@ const fn flags(psr: u64) -> (bool, bool, bool, bool) {
     )
 }
 
-const fn it_state(spsr: u64) -> u64 {
+/// ITSTATE as a status register holds it.
+pub const fn it_state(spsr: u64) -> u64 {
     (spsr & psr::IT_7_2) >> 8 | (spsr & psr::IT_1_0) >> 25
+}
+
+/// The status register with the low eight bits of `it` as its ITSTATE.
+pub const fn with_it_state(spsr: u64, it: u64) -> u64 {
+    spsr & !(psr::IT_7_2 | psr::IT_1_0) | (it & 0xfc) << 8 | (it & 3) << 25
 }
 
 /// The status register with its IT state moved on by one instruction.
@@ -170,7 +181,7 @@ pub const fn it_advance(spsr: u64) -> u64 {
     } else {
         it & 0xe0 | (it << 1) & 0x1f
     };
-    spsr & !(psr::IT_7_2 | psr::IT_1_0) | (it & 0xfc) << 8 | (it & 3) << 25
+    with_it_state(spsr, it)
 }
 
 /// The X register that holds `r<n>` of `mode`; none for r15. A mode that an AArch32 EL1 does not

@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 14] = [
+const PROGRAMS: [(&str, &str, &str); 15] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -12,7 +12,8 @@ const PROGRAMS: [(&str, &str, &str); 14] = [
     ("vexpress-a9.ld", "arm", "die-smc"),
     ("vexpress-a9.ld", "arm", "die-monitor"),
     ("vexpress-a15.ld", "arm", "cpu-a15"),
-    ("vexpress-a15.ld", "arm", "die-nosyndrome"),
+    ("vexpress-a15.ld", "arm", "die-fetch"),
+    ("vexpress-a15.ld", "arm", "die-table"),
     ("vexpress-a15.ld", "arm", "die-unclaimed"),
     ("vexpress-a15.ld", "arm", "bigendian"),
     ("vexpress-a15.ld", "arm", "cost-a32"),

@@ -3,9 +3,10 @@
 use super::bus::Port;
 use super::devicetree::{Node, Tree};
 use super::error::MapError;
+use super::files;
 use super::plan::Plan;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, gic, pl011, pl031, pl310,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl310,
     primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
 };
 use alloc::boxed::Box;
@@ -327,6 +328,16 @@ pub static TABLE: &[Entry] = &[
         flash,
     )
     .direct_reads(),
+    entry(
+        "qemu,fw-cfg-mmio",
+        Modelled,
+        "QEMU's firmware configuration",
+        |m| {
+            let items = files::items(m.node, m.cpus().into())?;
+            Ok(Box::new(fw_cfg::FwCfg::new(items)))
+        },
+    )
+    .port(Port::DOUBLE),
     entry(
         "reliquary,ram",
         Modelled,

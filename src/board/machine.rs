@@ -196,9 +196,26 @@ impl Board {
         at: Ipa,
         how: Transaction,
     ) -> Result<Reply, BusFault> {
-        match self.peek(world.now, at, how) {
-            Some(value) => Ok(Reply::Value(value)),
-            None => self.read_on(world, at, how),
+        if let Some(value) = self.peek(world.now, at, how) {
+            return Ok(Reply::Value(value));
+        }
+        match self.read_near(world, at, how) {
+            Some(reply) => reply,
+            None => self.far(world, at, how, None),
+        }
+    }
+
+    /// A write by a bus master.
+    pub fn write(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: u64,
+    ) -> Result<Reply, BusFault> {
+        match self.write_near(world, at, how, value) {
+            Some(reply) => reply,
+            None => self.far(world, at, how, Some(value & how.width.mask())),
         }
     }
 
@@ -212,44 +229,43 @@ impl Board {
         Some(value)
     }
 
-    /// A read that does something, or of what is not near.
+    /// A read of a device that was accessed lately; none, and nothing done, if it is not one.
     #[inline(never)]
-    fn read_on(&mut self, world: &World<'_>, at: Ipa, how: Transaction) -> Result<Reply, BusFault> {
-        let Some((near, access)) = self.near(at, how) else {
-            return self.far(world, at, how, None);
-        };
-        match self.serve(world, near.device, access, None) {
-            Some(Ok(value)) => {
+    pub fn read_near(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+    ) -> Option<Result<Reply, BusFault>> {
+        let (near, access) = self.near(at, how)?;
+        Some(match self.serve(world, near.device, access, None)? {
+            Ok(value) => {
                 let value = value & how.width.mask();
                 self.recent.read(world.now, at, value, near.window, how);
                 Ok(Reply::Value(value))
             }
-            Some(Err(why)) => self.refused(world, at, how, None, why),
-            None => self.access(world, at, how, None),
-        }
+            Err(why) => self.refused(world, at, how, None, why),
+        })
     }
 
-    /// A write by a bus master.
+    /// A write to a device that was accessed lately; none, and nothing done, if it is not one.
     #[inline(never)]
-    pub fn write(
+    pub fn write_near(
         &mut self,
         world: &World<'_>,
         at: Ipa,
         how: Transaction,
         value: u64,
-    ) -> Result<Reply, BusFault> {
+    ) -> Option<Result<Reply, BusFault>> {
         let value = value & how.width.mask();
-        let Some((near, access)) = self.near(at, how) else {
-            return self.far(world, at, how, Some(value));
-        };
-        match self.serve(world, near.device, access, Some(value)) {
-            Some(Ok(_)) => {
+        let (near, access) = self.near(at, how)?;
+        Some(match self.serve(world, near.device, access, Some(value))? {
+            Ok(_) => {
                 self.recent.write(world.now, at, value, near.window, how);
                 Ok(Reply::Done)
             }
-            Some(Err(why)) => self.refused(world, at, how, Some(value), why),
-            None => self.access(world, at, how, Some(value)),
-        }
+            Err(why) => self.refused(world, at, how, Some(value), why),
+        })
     }
 
     /// What a tapped access, answered with [`Reply::Host`], read or wrote: it is the latest of
@@ -480,10 +496,13 @@ impl Board {
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
         self.approach(at);
-        match (self.near(at, how), value) {
-            (None, _) => self.access(world, at, how, value),
-            (_, None) => self.read_on(world, at, how),
-            (_, Some(value)) => self.write(world, at, how, value),
+        let reply = match value {
+            None => self.read_near(world, at, how),
+            Some(value) => self.write_near(world, at, how, value),
+        };
+        match reply {
+            Some(reply) => reply,
+            None => self.access(world, at, how, value),
         }
     }
 

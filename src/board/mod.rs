@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod census;
 pub mod devicetree;
 pub mod error;
+mod files;
 mod machine;
 mod pass_through;
 pub mod plan;
@@ -60,6 +61,17 @@ pub enum Reply {
     /// The register is the host's, behind a tap: the metal carries the access out there, with
     /// the same width, and tells the board what it read or wrote by [`Board::record`].
     Host(HostPa),
+}
+
+impl Reply {
+    /// A read's value; of another reply 0.
+    #[inline]
+    pub const fn value(self) -> u64 {
+        match self {
+            Self::Value(value) => value,
+            Self::Done | Self::Host(_) => 0,
+        }
+    }
 }
 
 /// Why the bus answers with an external abort.

@@ -877,6 +877,137 @@ fn memory_that_traps_takes_doublewords_whole_and_has_64_kib_at_most() {
     }
 }
 
+/// A file's name, its text, its data.
+type FileNode<'f> = (&'f str, Option<&'f str>, Option<&'f [u8]>);
+
+/// A fw_cfg with these files below it.
+fn fw_cfg(fdt: &mut FdtWriter, files: &[FileNode<'_>]) -> Result<(), Error> {
+    let reg = [0x9000, 0x18];
+    node(fdt, "fw-cfg", "qemu,fw-cfg-mmio", &reg, &|fdt| {
+        for (index, (name, text, data)) in files.iter().enumerate() {
+            let file = fdt.begin_node(&alloc::format!("file{index}"))?;
+            fdt.property_string("compatible", "reliquary,file")?;
+            if !name.is_empty() {
+                fdt.property_string("reliquary,file-name", name)?;
+            }
+            if let Some(text) = text {
+                fdt.property_string("reliquary,text", text)?;
+            }
+            if let Some(data) = data {
+                fdt.property("reliquary,data", data)?;
+            }
+            fdt.end_node(file)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_fw_cfg_holds_the_maps_files_and_moves_them_into_ram() {
+    let mut board = board(&|fdt| {
+        fw_cfg(
+            fdt,
+            &[
+                ("opt/a", Some("some text"), None),
+                ("opt/b", None, Some(&[1, 0, 3])),
+            ],
+        )
+    });
+    let ram = Ram(Mutex::new(alloc::vec![0xee; 0x10_0000]));
+    let world = World {
+        now: Instant::ZERO,
+        memory: &ram,
+    };
+    for (key, bytes) in [
+        (0x05_u16, b"\x01\0\xee".as_slice()),
+        (0x20, b"some text\xee"),
+        (0x21, b"\x01\0\x03\xee"),
+    ] {
+        let mut descriptor = Vec::new();
+        descriptor.extend_from_slice(&(u32::from(key) << 16 | 0xa).to_be_bytes());
+        descriptor.extend_from_slice(&(bytes.len() as u32 - 1).to_be_bytes());
+        descriptor.extend_from_slice(&0x8000_1000_u64.to_be_bytes());
+        ram.write(Ipa(0x8000_0100), &descriptor).expect("it is RAM");
+        ram.write(Ipa(0x8000_1000), &[0xee; 16]).expect("it is RAM");
+        let at = 0x8000_0100_u64.swap_bytes();
+        assert_eq!(
+            board.write(&world, Ipa(0x9010), cpu(Width::Double), at),
+            Ok(Reply::Done)
+        );
+        let mut read = alloc::vec![0; bytes.len()];
+        ram.read(Ipa(0x8000_1000), &mut read).expect("it is RAM");
+        assert_eq!(read, bytes, "{key:#x}");
+    }
+    assert_eq!(board.recent().count(), 3, "a doubleword is one access");
+}
+
+#[test]
+fn files_that_a_fw_cfg_cannot_have_are_named() {
+    let long = "x".repeat(56);
+    let big = alloc::vec![0; 0x1_0001];
+    let cases: [(&[FileNode<'_>], _, _, _); 7] = [
+        (
+            &[("", Some("a"), None)],
+            "/fw-cfg/file0",
+            Some("reliquary,file-name"),
+            "without a name",
+        ),
+        (
+            &[("a", None, None)],
+            "/fw-cfg/file0",
+            Some("reliquary,text"),
+            "not one of",
+        ),
+        (
+            &[("a", Some("a"), Some(&[1]))],
+            "/fw-cfg/file0",
+            Some("reliquary,text"),
+            "not one of",
+        ),
+        (
+            &[("a", Some("a"), None), ("a", Some("b"), None)],
+            "/fw-cfg/file1",
+            Some("reliquary,file-name"),
+            "has this name",
+        ),
+        (
+            &[(&long, Some("a"), None)],
+            "/fw-cfg/file0",
+            Some("reliquary,file-name"),
+            "1 to 55",
+        ),
+        (
+            &[("a", None, Some(&big))],
+            "/fw-cfg",
+            None,
+            "more than 0x10000 bytes",
+        ),
+        (
+            &[("a", Some(""), None); 33],
+            "/fw-cfg",
+            None,
+            "more than 32 files",
+        ),
+    ];
+    for (files, node, property, what) in cases {
+        let plan = Plan::read(&map(&|fdt| fw_cfg(fdt, files))).expect("the map is sound");
+        let error = Board::build(&plan).expect_err("it does not build");
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(
+            (error.node.as_str(), error.property.as_deref()),
+            (node, property)
+        );
+    }
+    let stray = map(&|fdt| {
+        node(fdt, "fw-cfg", "qemu,fw-cfg-mmio", &[0x9000, 0x18], &|fdt| {
+            node(fdt, "lamp", "acme,lamp", &[], &|_| Ok(()))
+        })
+    });
+    let plan = Plan::read(&stray).expect("the map is sound");
+    let error = Board::build(&plan).expect_err("it does not build");
+    assert!(error.to_string().contains("files only"), "{error}");
+}
+
 #[test]
 fn the_nearest_window_is_named_on_both_sides() {
     let board = board(&|fdt| probe_at(fdt, "a", 0x3000, &[]));

@@ -18,28 +18,15 @@ use super::report::Reason;
 use super::{Core, Next, SysReg, Trap, Vm};
 use crate::board::plan::{CannotEmulate, Exclusives};
 use crate::mmio::DataFault;
-use crate::mmio::decode::{State, decode};
+use crate::mmio::decode::decode;
 use crate::mmio::execute::{self, Ended, execute};
 use crate::mmio::instruction::{Bank, Class, General, Operation};
-use crate::mmio::sequence;
+use crate::mmio::sequence::{self, End};
 use crate::mmio::transfer::is_big_endian;
 use crate::vcpu::{Vcpu, mode};
 
 /// How often an instruction that cannot be fetched is tried again.
 const REFETCHES: u8 = 16;
-/// Instructions between a load-exclusive and its store-exclusive, at most, with that one.
-const SEQUENCE_MAX: usize = 16;
-
-/// How a sequence from a load-exclusive on ended.
-enum Sequence {
-    /// With its store-exclusive, done or not, or with CLREX.
-    Done,
-    /// The store-exclusive's own access was refused.
-    Refused(Ended),
-    /// With anything else.
-    Broken,
-}
-
 impl Vm {
     /// The data abort `trap` of the guest's instruction at PC.
     #[inline(never)]
@@ -212,88 +199,26 @@ fn carry_out<C: Core>(
 ) -> Result<(), Ended> {
     let before = regs.clone();
     let (at, _) = execute::locate(&load.address, regs, reach);
-    let at = if regs.is_aarch32() {
-        at & 0xffff_ffff
-    } else {
-        at
-    };
     execute(&Operation::General(*load), length, big_endian, regs, reach)?;
-    match follow(load, at, big_endian, regs, reach) {
-        Sequence::Done => Ok(()),
-        Sequence::Refused(ended) => Err(ended),
-        Sequence::Broken => {
+    let core = &mut *reach.core;
+    match sequence::carry_out(regs, &mut |regs| fetch(regs, core), decode) {
+        End::Left => Ok(()),
+        End::Lost => {
             *regs = before;
             Err(Ended::Fault(DataFault::exclusive(at, false)))
         }
-    }
-}
-
-/// Interprets the guest up to its store-exclusive, at most [`SEQUENCE_MAX`] instructions.
-fn follow<C: Core>(
-    load: &General,
-    at: u64,
-    big_endian: bool,
-    regs: &mut Vcpu,
-    reach: &mut Reach<'_, C>,
-) -> Sequence {
-    for _ in 0..SEQUENCE_MAX {
-        let Some((word, length)) = fetch(regs, reach.core) else {
-            return Sequence::Broken;
-        };
-        let state = state_of(regs);
-        match decode(state, word) {
-            Err(_) if is_clear_exclusive(state, word) => {
-                regs.advance(u64::from(length));
-                return Sequence::Done;
-            }
-            Err(_) => {
-                if sequence::step(state, word, length, regs).is_err() {
-                    return Sequence::Broken;
-                }
-            }
-            Ok(Operation::General(
-                store @ General {
-                    class: Class::StoreExclusive { status },
-                    ..
-                },
-            )) => {
-                if !condition_holds(state, word, regs) {
-                    regs.advance(u64::from(length));
-                    return Sequence::Done;
-                }
-                let (to, _) = execute::locate(&store.address, regs, reach);
-                let same = to == at
-                    && store.width == load.width
-                    && store.second.is_some() == load.second.is_some();
-                if !same {
+        End::Store { store, length } => {
+            let (to, _) = execute::locate(&store.address, regs, reach);
+            let marked = to == at
+                && store.width == load.width
+                && store.second.is_some() == load.second.is_some();
+            match store.class {
+                Class::StoreExclusive { status } if !marked => {
                     not_stored(status, length, regs);
-                    return Sequence::Done;
+                    Ok(())
                 }
-                let store = Operation::General(store);
-                return match execute(&store, length, big_endian, regs, reach) {
-                    Ok(()) => Sequence::Done,
-                    Err(ended) => Sequence::Refused(ended),
-                };
+                _ => execute(&Operation::General(store), length, big_endian, regs, reach),
             }
-            Ok(_) => return Sequence::Broken,
         }
-    }
-    Sequence::Broken
-}
-
-fn condition_holds(state: State, word: u32, regs: &Vcpu) -> bool {
-    match state {
-        State::A64 => true,
-        State::A32 => regs.condition_holds((word >> 28) as u8),
-        State::T32 => regs.condition_holds(regs.it_condition()),
-    }
-}
-
-/// CLREX.
-fn is_clear_exclusive(state: State, word: u32) -> bool {
-    match state {
-        State::A64 => word & 0xffff_f0ff == 0xd503_305f,
-        State::A32 => word == 0xf57f_f01f,
-        State::T32 => word == 0xf3bf_8f2f,
     }
 }

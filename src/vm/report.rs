@@ -6,7 +6,7 @@
 use super::{Core, SysReg, Trap, Vm, fetch};
 use crate::access::Initiator;
 use crate::mmio::syndrome::{DataAbort, Fault, Syndrome, ec};
-use crate::units::Instant;
+use crate::units::{Instant, Ipa};
 use crate::vcpu::{Vcpu, mode, psr};
 use core::fmt;
 
@@ -248,11 +248,15 @@ impl Report<'_> {
                 f.write_str(", no instruction syndrome")?;
             }
         }
-        if abort.s1ptw() {
+        // Of a walk only the page is told.
+        let (ipa, of) = if abort.s1ptw() {
             f.write_str(", on a stage-1 walk")?;
-        }
-        writeln!(f, "\n  at VA {:#010x}, IPA {}", trap.far, trap.ipa)?;
-        if let Some(n) = self.vm.board.nearest(trap.ipa) {
+            (Ipa(trap.ipa.0 & !0xfff), "table in page")
+        } else {
+            (trap.ipa, "IPA")
+        };
+        writeln!(f, "\n  at VA {:#010x}, {of} {ipa}", trap.far)?;
+        if let Some(n) = self.vm.board.nearest(ipa) {
             match n.inside {
                 Some(offset) => writeln!(f, "  in {} at {}, offset {offset:#x}", n.node, n.at)?,
                 None => writeln!(

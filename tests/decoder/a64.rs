@@ -14,7 +14,7 @@ use reliquary::access::Width;
 use reliquary::mmio::decode::State;
 use reliquary::mmio::instruction::{
     Address, Atomic, Base, Change, Class, CompareAndSwap, Extend, General, Index, Lane, Modify,
-    Offset, Operation, Registers, Simd, Structures,
+    Offset, Operation, Registers, Simd, Structures, View,
 };
 use std::fmt::Write;
 
@@ -48,8 +48,8 @@ fn ours(operation: &Operation, out: &mut String) {
         Operation::General(general) => print_general(general, out),
         Operation::Simd(simd) => print_simd(simd, out),
         Operation::Structures(structures) => print_structures(structures, out),
-        Operation::Atomic(atomic) => print_atomic(atomic, out),
-        Operation::CompareAndSwap(swap) => print_compare_and_swap(swap, out),
+        Operation::Atomic(atomic) => print_atomic(*atomic, out),
+        Operation::CompareAndSwap(swap) => print_compare_and_swap(*swap, out),
         Operation::ZeroBlock { register } => write!(out, "dc zva,{}", x(*register)).unwrap(),
         Operation::Prefetch(address) => {
             out.push_str("prfm ");
@@ -169,6 +169,7 @@ fn print_general(general: &General, out: &mut String) {
 }
 
 fn print_simd(simd: &Simd, out: &mut String) {
+    assert_eq!(simd.view, View::V, "A64 has V registers");
     let letter = ["b", "h", "s", "d", "q"][usize::from(simd.log2_bytes)];
     let (stem, registers) = match simd.registers {
         Registers::Run { first, count: 1 } => ("r", format!("{letter}{first}")),
@@ -181,6 +182,17 @@ fn print_simd(simd: &Simd, out: &mut String) {
 }
 
 fn print_structures(structures: &Structures, out: &mut String) {
+    let Structures {
+        view,
+        spacing,
+        align,
+        ..
+    } = *structures;
+    assert_eq!(
+        (view, spacing, align),
+        (View::V, 1, 1),
+        "A64 has neither another view, nor distance, nor alignment"
+    );
     let load = if structures.load { "ld" } else { "st" };
     let letter = ["b", "h", "s", "d"][usize::from(structures.log2_element)];
     let whole = if structures.quad { 16 } else { 8 };
@@ -199,7 +211,7 @@ fn print_structures(structures: &Structures, out: &mut String) {
     print_address(&structures.address, out);
 }
 
-fn print_atomic(atomic: &Atomic, out: &mut String) {
+fn print_atomic(atomic: Atomic, out: &mut String) {
     let stem = match atomic.change {
         Change::Add => "ldadd",
         Change::Clear => "ldclr",
@@ -217,7 +229,7 @@ fn print_atomic(atomic: &Atomic, out: &mut String) {
     write!(out, "{stem}{part} {source},{target},[{base}]").unwrap();
 }
 
-fn print_compare_and_swap(swap: &CompareAndSwap, out: &mut String) {
+fn print_compare_and_swap(swap: CompareAndSwap, out: &mut String) {
     let registers: Vec<String> = [swap.compare, swap.new]
         .into_iter()
         .flat_map(|first| first..=first + u8::from(swap.pair))
@@ -343,7 +355,6 @@ fn directed(emit: &mut dyn FnMut(u32)) {
     let one: &[u32] = ALL[1];
     let [two, three, four] = [ALL[2], ALL[3], ALL[4]];
     let registers = REGISTERS;
-    let seven = boundaries(7).map(|value| value);
     // "Load/store register" of all kinds: size, V, opc, then what bits 21 to 10 hold.
     let rest = [(0, registers), (5, registers)];
     let of = |fields: &[(u32, &'static [u32])]| [fields, &rest].concat();
@@ -354,8 +365,7 @@ fn directed(emit: &mut dyn FnMut(u32)) {
     ]
     .concat();
     cross(0b111 << 27, &small, emit);
-    let twelve = boundaries(12);
-    for value in twelve {
+    for value in boundaries(12) {
         cross(0b111 << 27 | 1 << 24 | value << 10, &load_store, emit);
     }
     for value in boundaries(9) {
@@ -363,7 +373,7 @@ fn directed(emit: &mut dyn FnMut(u32)) {
         cross(0b111 << 27 | value << 12, &fields, emit);
         cross(0b011 << 27 | 1 << 24 | value << 12, &fields, emit);
     }
-    for value in seven {
+    for value in boundaries(7) {
         let fields = of(&[(30, two), (26, one), (23, two), (22, one), (10, registers)]);
         cross(0b101 << 27 | value << 15, &fields, emit);
     }

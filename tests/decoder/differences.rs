@@ -44,6 +44,36 @@ pub enum Right {
 pub const ALWAYS: fn(u32) -> bool = |_| true;
 
 impl Difference {
+    /// Instructions of an extension that we leave out.
+    pub const fn left_out(mask: u32, value: u32, why: &'static str) -> Self {
+        Self {
+            mask,
+            value,
+            when: ALWAYS,
+            kind: Kind::OnlyTheirs,
+            right: Right::LeftOut,
+            why,
+        }
+    }
+
+    /// Loads and stores that only we take for such.
+    pub const fn only_ours(
+        mask: u32,
+        value: u32,
+        when: fn(u32) -> bool,
+        right: Right,
+        why: &'static str,
+    ) -> Self {
+        Self {
+            mask,
+            value,
+            when,
+            kind: Kind::OnlyOurs,
+            right,
+            why,
+        }
+    }
+
     /// Whether it excuses this difference.
     pub fn covers(&self, word: u32, kind: Kind) -> bool {
         self.kind == kind && word & self.mask == self.value && (self.when)(word)

@@ -8,13 +8,31 @@
 //! `RELIQUARY_WORDS` says how many random words are taken for each instruction set: 2000000 where it
 //! is not set. With 20000000 or more the run is a full one, and a row of the table of differences
 //! that no word hits fails it.
+mod a32;
 mod a64;
+mod aarch32;
 mod compare;
 mod differences;
+mod t32;
 mod text;
 mod words;
 
 #[test]
 fn a64_loads_and_stores_are_those_of_capstone() {
     compare::run(&a64::SET);
+}
+
+#[test]
+fn a32_loads_and_stores_are_those_of_capstone() {
+    compare::run(&a32::SET);
+}
+
+#[test]
+fn swaps_are_those_of_capstone() {
+    compare::run(&a32::SWAPS);
+}
+
+#[test]
+fn t32_loads_and_stores_are_those_of_capstone() {
+    compare::run(&t32::SET);
 }

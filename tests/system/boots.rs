@@ -399,19 +399,37 @@ fn a_guest_that_enters_monitor_mode_dies_usefully() {
 }
 
 #[test]
-fn a_guest_whose_access_has_no_syndrome_dies_usefully() {
+fn a_guest_that_branches_into_a_device_dies_usefully() {
     for host in HOSTS {
         dies(
-            "tests/die-nosyndrome.toml",
+            "tests/die-fetch.toml",
             host,
-            &["an LDM from the PL011 at 0x1c090000"],
+            &["a branch to the PL011 at 0x1c090000"],
             &[
-                "an access without a valid syndrome, by an instruction that is not decoded",
+                "an instruction fetch from a device's registers",
                 "vCPU 0 (Cortex-A15), Supervisor, A32, Secure",
-                "instruction e89",
-                "data abort, translation fault, read, no instruction syndrome",
+                "instruction not readable",
+                "instruction abort, translation fault",
                 "at VA 0x1c090fe0, IPA 0x1c090fe0",
                 "serial@90000 at 0x1c090000, offset 0xfe0",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_guest_whose_tables_lie_in_a_device_dies_usefully() {
+    for host in HOSTS {
+        dies(
+            "tests/die-table.toml",
+            host,
+            &["the MMU on, its tables at 0x2c000000"],
+            &[
+                "the guest's translation tables lie in a device",
+                "vCPU 0 (Cortex-A15), Supervisor, A32, Secure",
+                "on a stage-1 walk",
+                "table in page 0x2c002000",
+                "interrupt-controller@2c001000",
             ],
         );
     }

@@ -18,9 +18,11 @@ pub struct Setup {
 }
 
 /// Programs, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 2] = [
+const PROGRAMS: [(&str, &str); 3] = [
     ("qemu-system-aarch64", "qemu-system-arm"),
     ("dtc", "device-tree-compiler"),
+    // Builds capstone, what the decoders are tested against.
+    ("cc", "gcc"),
 ];
 /// What the workspace is built for.
 const TARGETS: [&str; 2] = ["aarch64-unknown-none-softfloat", "armv7a-none-eabi"];

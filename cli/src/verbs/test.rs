@@ -66,6 +66,17 @@ impl Test {
             "host tests",
             cargo(&["test", "--workspace", "--lib", "--bins", "--no-fail-fast"]),
         );
+        tally.step(
+            "decoders against capstone",
+            cargo(&[
+                "test",
+                "--package",
+                "reliquary-cli",
+                "--test",
+                "decoder",
+                "--no-fail-fast",
+            ]),
+        );
         tally.size();
         let manifest = Manifest::read()?;
         let names: Vec<&str> = manifest.names().collect();

@@ -426,11 +426,12 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
     let trap = Trap { esr, far, ipa };
-    if guest.forwarded.is_empty()
-        && guest.waiting.is_none()
-        && guest.vm.quick(CPU, vcpu, &guest.hardware, trap)
-    {
-        return;
+    if guest.forwarded.is_empty() {
+        match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap) {
+            Some(Next::Resume) => return guest.before_return(),
+            Some(next) => return guest.act(next, vcpu),
+            None => {}
+        }
     }
     guest.sync(vcpu, trap);
 }

@@ -20,12 +20,12 @@ pub(super) fn exclusive(word: u32) -> Decoded {
         }
     };
     match (bit(word, 23), bit(word, 21), size) {
-        (false, false, _) => one_or_two(word, size, load, None, exclusive),
+        (false, false, _) => Ok(one_or_two(word, size, load, None, exclusive)),
         (false, true, 2..) => {
             let second = Some(register(word, 10));
-            one_or_two(word, size, load, second, exclusive)
+            Ok(one_or_two(word, size, load, second, exclusive))
         }
-        (true, false, _) => one_or_two(word, size, load, None, Class::Ordered),
+        (true, false, _) => Ok(one_or_two(word, size, load, None, Class::Ordered)),
         // CASP is of W or X, and its pairs begin with even registers.
         (false, true, _) if word & 0x0001_0001 == 0 => compare_and_swap(word, size | 2, true),
         (true, true, _) => compare_and_swap(word, size, false),
@@ -33,8 +33,8 @@ pub(super) fn exclusive(word: u32) -> Decoded {
     }
 }
 
-fn one_or_two(word: u32, size: u32, load: bool, second: Option<u8>, class: Class) -> Decoded {
-    Ok(Operation::General(General {
+fn one_or_two(word: u32, size: u32, load: bool, second: Option<u8>, class: Class) -> Operation {
+    Operation::General(General {
         address: address(word, 0, Index::Offset),
         load,
         width: width(size),
@@ -42,7 +42,7 @@ fn one_or_two(word: u32, size: u32, load: bool, second: Option<u8>, class: Class
         first: register(word, 0),
         second,
         class,
-    }))
+    })
 }
 
 fn compare_and_swap(word: u32, size: u32, pair: bool) -> Decoded {
@@ -75,7 +75,7 @@ pub(super) fn memory(word: u32) -> Decoded {
         0b1000 => Change::Swap,
         // Acquire without release.
         0b1100 if field(word, 22, 2) == 0b10 => {
-            return one_or_two(word, size, true, None, Class::Ordered);
+            return Ok(one_or_two(word, size, true, None, Class::Ordered));
         }
         _ => return Err(Undecoded),
     };

@@ -6,7 +6,7 @@
 //!   looked at. An instruction that has another value there is CONSTRAINED UNPREDICTABLE, and one
 //!   that faulted as a data access was executed as if it had ones (K1.2).
 //! - What becomes of a register that is named twice (loaded and written back, a pair of one
-//!   register, the status in the base) is left to [`execute`](crate::mmio).
+//!   register, the status in the base) is left to [`crate::mmio::execute`].
 //! - The kind of ordering is not told, nor is a prefetch's target: whoever carries the access out
 //!   does so in program order.
 //!
