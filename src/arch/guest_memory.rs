@@ -213,6 +213,7 @@ impl GuestMemory {
     }
 
     /// The 32 bits at a multiple of 4 of this VM's own host memory: an instruction.
+    #[inline]
     pub fn host_word(&self, host: u64) -> Option<u32> {
         let host = self.own(host, 4).ok().filter(|host| host % 4 == 0)?;
         // SAFETY: as in `copy_out`, and aligned.

@@ -220,7 +220,8 @@ impl Board {
     }
 
     /// A read that changes nothing, of a device that was accessed lately; none if it is not one.
-    #[inline]
+    #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
+    #[inline(always)]
     pub fn peek(&mut self, now: Instant, at: Ipa, how: Transaction) -> Option<u64> {
         let (near, access) = self.near(at, how)?;
         let slot = self.slots.get(usize::from(near.device))?;
@@ -406,7 +407,8 @@ impl Board {
     }
 
     /// The device that was accessed lately at this address, if it takes the access whole.
-    #[inline]
+    #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
+    #[inline(always)]
     fn near(&self, at: Ipa, how: Transaction) -> Option<(Near, Access)> {
         let near = *self.near.get(Near::way(at))?;
         let offset = at.0.wrapping_sub(near.first);

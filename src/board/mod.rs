@@ -63,17 +63,6 @@ pub enum Reply {
     Host(HostPa),
 }
 
-impl Reply {
-    /// A read's value; of another reply 0.
-    #[inline]
-    pub const fn value(self) -> u64 {
-        match self {
-            Self::Value(value) => value,
-            Self::Done | Self::Host(_) => 0,
-        }
-    }
-}
-
 /// Why the bus answers with an external abort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BusFault {

@@ -26,7 +26,7 @@ pub mod inject;
 mod instruction;
 mod pmu;
 mod psci;
-mod quick;
+pub mod quick;
 mod reach;
 mod registers;
 pub mod report;
@@ -463,7 +463,7 @@ impl Vm {
 
     /// What the board asks for, as the metal's next step.
     #[inline]
-    fn asks(&mut self) -> Next {
+    pub fn asks(&mut self) -> Next {
         match self.board.take_ask() {
             None => Next::Resume,
             Some(BoardAsk::Reset) => Next::Reset,

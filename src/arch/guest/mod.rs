@@ -18,6 +18,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reliquary::board::{BoardAsk, News};
 use reliquary::units::{Instant, Ipa};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
+use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
 pub use windows::{Image, Place};
@@ -154,6 +155,15 @@ impl Guest {
     fn sync(&mut self, vcpu: &mut Vcpu, trap: Trap) {
         self.resample_forwarded();
         match self.vm.trap(CPU, vcpu, &mut self.hardware, trap) {
+            Next::Resume => self.before_return(),
+            next => self.act(next, vcpu),
+        }
+    }
+
+    /// After an access that may have changed something.
+    #[inline]
+    fn look(&mut self, vcpu: &mut Vcpu) {
+        match self.vm.asks() {
             Next::Resume => self.before_return(),
             next => self.act(next, vcpu),
         }
@@ -426,14 +436,14 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
     let trap = Trap { esr, far, ipa };
-    if guest.forwarded.is_empty() {
-        match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap) {
-            Some(Next::Resume) => return guest.before_return(),
-            Some(next) => return guest.act(next, vcpu),
-            None => {}
-        }
+    if !guest.forwarded.is_empty() || !guest.waiting.is_none() {
+        return guest.sync(vcpu, trap);
     }
-    guest.sync(vcpu, trap);
+    match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap) {
+        Quick::Done => {}
+        Quick::Look => guest.look(vcpu),
+        Quick::Not => guest.sync(vcpu, trap),
+    }
 }
 
 /// A physical IRQ while the guest ran (vectors.S).
