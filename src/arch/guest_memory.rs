@@ -229,12 +229,17 @@ impl GuestMemory {
     /// `host`, if so many bytes there are of one piece of this VM.
     fn own(&self, host: u64, bytes: usize) -> Result<u64, Unbacked> {
         let end = host.checked_add(bytes as u64).ok_or(Unbacked)?;
-        let holds = |piece: &Piece| host >= piece.host && end <= piece.host + piece.bytes;
-        if self.regions.iter().any(|region| holds(&region.piece)) || self.stores.iter().any(holds) {
-            Ok(host)
-        } else {
-            Err(Unbacked)
+        for region in &self.regions {
+            if host >= region.piece.host && end <= region.piece.host + region.piece.bytes {
+                return Ok(host);
+            }
         }
+        let holds = |piece: &Piece| host >= piece.host && end <= piece.host + piece.bytes;
+        self.stores
+            .iter()
+            .any(holds)
+            .then_some(host)
+            .ok_or(Unbacked)
     }
 
     /// Where guest RAM at `at` is on the host, for cache maintenance.

@@ -701,7 +701,7 @@ fn the_last_accesses_are_kept_oldest_first() {
 
 /// What the last accesses were, oldest first: whether a write, offset, width, value, refused.
 fn recent(board: &Board) -> Vec<(bool, u64, Width, u64, bool)> {
-    let seen = |a: &RecentAccess| (a.write, a.offset, a.width, a.value, a.refused);
+    let seen = |a: RecentAccess| (a.write, a.offset, a.width, a.value, a.refused);
     board.recent().map(seen).collect()
 }
 

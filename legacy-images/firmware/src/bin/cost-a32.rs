@@ -200,21 +200,21 @@ fn interrupts(costs: &mut Costs, sp804: Device) {
     // SAFETY: keeps to the ABI; its handler to its own registers.
     unsafe { timed_sgi(&mut sums, GICD + 0xf00, GICC, SGIS) };
     let [handler, end] = sums.map(u64::from);
-    costs.sum("SGIR store to handler", 3, handler, SGIS.into());
+    costs.sum("SGIR store to handler", 2, handler, SGIS.into());
     costs.sum("acknowledge and end", 5, end, SGIS.into());
     let tick = costs.tick();
     // SAFETY: as before.
-    costs.least("virtual timer, guest busy", 16, || unsafe {
+    costs.least("virtual timer, guest busy", 0, || unsafe {
         u64::from(timed_timer(GICC, 200, 0)) * tick
     });
     // SAFETY: as before.
-    costs.least("virtual timer, guest in WFI", 16, || unsafe {
+    costs.least("virtual timer, guest in WFI", 0, || unsafe {
         u64::from(timed_timer(GICC, 200, 1)) * tick
     });
 
     gic.enable(SP804_ID);
     cp!(write "p15, 0, {}, c12, c0, 0", &raw const timed_sp804_vectors as u32);
-    costs.least("SP804 interrupt, lateness", 8, || {
+    costs.least("SP804 interrupt, lateness", 40, || {
         sp804.write(TIMER_CONTROL, 0);
         sp804.write(TIMER_LOAD, 50);
         sp804.write(TIMER_CONTROL, 0xa3); // on, interrupt, 32 bits, one shot
