@@ -103,6 +103,7 @@ impl Make<'_> {
     }
 
     /// Whether a register can be stored that is the base: only if both runs have the same.
+    #[must_use]
     pub fn stores_base(&self) -> bool {
         self.state.translated()
     }

@@ -1,6 +1,8 @@
 //! SIMD and floating-point loads and stores of A32 and T32 (DDI 0487, F4.1.14 and F3.1.10): the
 //! same bits, but for the condition and the first byte.
 
+#![allow(clippy::unnecessary_wraps)] // Every form has the one type.
+
 use super::arm_case::{Case, NEAR};
 use super::arm_forms::Make;
 

@@ -1,6 +1,8 @@
 //! A32's loads and stores (DDI 0487, F4.1), a generator for each class: fixed bits, with random
 //! registers, immediates, conditions and modes that the architecture predicts.
 
+#![allow(clippy::unnecessary_wraps)] // Every form has the one type.
+
 use super::arm::{USR, slot};
 use super::arm_case::{Case, NEAR};
 use super::arm_forms::{Class, Make, returns_to, stack_mode};

@@ -1,6 +1,8 @@
 //! T32's loads and stores (DDI 0487, F3.1), of 16 and 32 bits, a generator for each class: fixed
 //! bits, with random registers, immediates and modes that the architecture predicts.
 
+#![allow(clippy::unnecessary_wraps)] // Every form has the one type.
+
 use super::arm::{MODES, USR, slot};
 use super::arm_case::{Case, NEAR};
 use super::arm_forms::{Class, Make, stack_mode};
