@@ -205,7 +205,7 @@ fn carry_out<C: Core>(
     let (at, _) = execute::locate(&load.address, regs, reach);
     execute(&Operation::General(*load), length, big_endian, regs, reach)?;
     let core = &mut *reach.core;
-    match sequence::carry_out(regs, &mut |regs| fetch(regs, core), decode) {
+    match sequence::carry_out(regs, &mut |regs| fetch(regs, core)) {
         End::Left => Ok(()),
         End::Lost => {
             *regs = before;
