@@ -68,7 +68,7 @@ impl<C: Core> Reach<'_, C> {
         let found = match self.page {
             Some((known, kind, found)) if known == page && kind == how => found,
             _ => {
-                let found = self.stage_1(page, how)?;
+                let found = self.stage_1(at, how)?;
                 self.page = Some((page, how, found));
                 found
             }
