@@ -10,6 +10,7 @@ pub mod arm32;
 pub mod arm64;
 pub mod check;
 pub mod console;
+pub mod cost;
 pub mod device;
 #[cfg(target_arch = "aarch64")]
 pub mod forwarded;

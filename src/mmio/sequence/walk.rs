@@ -69,7 +69,8 @@ pub fn carry_out(regs: &mut Vcpu, fetch: &mut dyn FnMut(&Vcpu) -> Option<(u32, u
             end = End::Left;
         }
     }
-    end
+    // Too long, wherever it went: a store-exclusive may still come, and fail for ever.
+    End::Lost
 }
 
 /// Whether the condition of `word` holds, which is known to have one where it can.

@@ -165,7 +165,14 @@ impl Case {
             }
             if self.mode == SVC {
                 let stored = base + self.size * 2;
-                branch(stored, if translated { at + self.size * 2 } else { stored });
+                branch(
+                    stored,
+                    if translated {
+                        at + self.size * 2
+                    } else {
+                        stored
+                    },
+                );
             }
         }
         instructions_are_stored();
@@ -260,12 +267,7 @@ impl Case {
         let (from, to) = (self.touches.0 & !63, self.touches.1);
         if let Some(difference) = compare(from, to) {
             if self.aborts.is_none() {
-                tell(
-                    "memory",
-                    difference.at,
-                    difference.found,
-                    difference.due,
-                );
+                tell("memory", difference.at, difference.found, difference.due);
             }
             copy_back(from, to);
         }
@@ -297,12 +299,7 @@ impl Case {
         }
         for i in 0..35 {
             if !same(found.banks[i], due.banks[i]) {
-                tell(
-                    "register in slot",
-                    i,
-                    found.banks[i],
-                    due.banks[i],
-                );
+                tell("register in slot", i, found.banks[i], due.banks[i]);
             }
         }
         if !same(found.lr, due.lr) {

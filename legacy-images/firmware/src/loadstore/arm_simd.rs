@@ -136,8 +136,7 @@ const WIDEST: (u32, u32, u32, u32) = (1, 4, 7, 0b1111);
 pub fn structures(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("VLD1-4, VST1-4 multiple");
     let pick = make.random.below(11) as usize;
-    let (kind, registers, reach, alignments) =
-        STRUCTURES.get(pick).copied().unwrap_or(WIDEST);
+    let (kind, registers, reach, alignments) = STRUCTURES.get(pick).copied().unwrap_or(WIDEST);
     let load = make.random.coin();
     let only_one = matches!(kind, 2 | 6 | 7 | 10);
     let size = make.random.below(if only_one { 4 } else { 3 });
@@ -215,13 +214,9 @@ pub fn all_lanes(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("VLD1-4 all lanes");
     let registers = make.random.below(4) + 1;
     let (size, align, unit) = match registers {
-        1 => make.random.one_of(&[
-            (0, 0, 1),
-            (1, 0, 2),
-            (1, 1, 2),
-            (2, 0, 4),
-            (2, 1, 4),
-        ]),
+        1 => make
+            .random
+            .one_of(&[(0, 0, 1), (1, 0, 2), (1, 1, 2), (2, 0, 4), (2, 1, 4)]),
         2 => make.random.one_of(&[
             (0, 0, 1),
             (0, 1, 2),

@@ -292,11 +292,7 @@ fn multiple(make: &mut Make<'_>) -> Option<Case> {
 fn user_bank(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("LDM, STM user bank");
     case.mode = make.exception_mode();
-    let (p, u, load) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, load) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let mut from = 0x7fff;
     // The user's register of that number is the base itself unless it is banked. QEMU 7.2 does
@@ -311,9 +307,7 @@ fn user_bank(make: &mut Make<'_>) -> Option<Case> {
     case.touches = (at, at + bytes);
     case.base(n, block(p, u, at, bytes));
     let mode = mode_bits((p, u, false));
-    case.word(
-        make.condition() | 0x0840_0000 | mode | u32::from(load) << 20 | n << 16 | list,
-    );
+    case.word(make.condition() | 0x0840_0000 | mode | u32::from(load) << 20 | n << 16 | list);
     // A banked register right behind it is unpredictable in old cores: first a NOP.
     case.word(0xe1a0_0000);
     Some(case)
@@ -321,11 +315,7 @@ fn user_bank(make: &mut Make<'_>) -> Option<Case> {
 
 fn multiple_to_pc(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("LDM with PC");
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let from = if w { 0x7fff & !(1 << n) } else { 0x7fff };
     let list = make.list(from, 0) | 0x8000;
@@ -342,11 +332,7 @@ fn multiple_to_pc(make: &mut Make<'_>) -> Option<Case> {
 fn exception_return(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("LDM exception return");
     case.mode = make.exception_mode();
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let from = if w { 0x7fff & !(1 << n) } else { 0x7fff };
     let list = make.list(from, 0) | 0x8000;
@@ -379,9 +365,7 @@ fn single_to_pc(make: &mut Make<'_>) -> Option<Case> {
         let (value, amount) = (make.random.word(), make.random.below(32));
         case.set(m, value);
         case.base(n, base(at, mode, value << amount));
-        case.word(
-            condition | 0x0610_f000 | mode_bits(mode) | n << 16 | amount << 7 | m,
-        );
+        case.word(condition | 0x0610_f000 | mode_bits(mode) | n << 16 | amount << 7 | m);
     }
     Some(case)
 }
@@ -499,11 +483,7 @@ fn return_from_exception(make: &mut Make<'_>) -> Option<Case> {
     while case.mode == USR {
         case.mode = make.random.one_of(&super::arm::MODES);
     }
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let n = make.random.below(15);
     let at = make.place(8, 4);
     case.touches = (at, at + 8);
@@ -518,11 +498,7 @@ fn return_from_exception(make: &mut Make<'_>) -> Option<Case> {
 fn store_return_state(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("SRS");
     case.mode = make.exception_mode();
-    let (p, u, w) = (
-        make.random.coin(),
-        make.random.coin(),
-        make.random.coin(),
-    );
+    let (p, u, w) = (make.random.coin(), make.random.coin(), make.random.coin());
     let stack = stack_mode(make, &case);
     let at = make.place(8, 4);
     case.touches = (at, at + 8);

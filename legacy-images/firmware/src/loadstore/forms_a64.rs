@@ -322,12 +322,8 @@ fn structures(each: &mut impl FnMut(Row)) {
                         if interleaved && size == 3 && q == 0 {
                             continue;
                         }
-                        let bits = 0x0c00_0000
-                            | post
-                            | q << 30
-                            | load << 22
-                            | opcode << 12
-                            | size << 10;
+                        let bits =
+                            0x0c00_0000 | post | q << 30 | load << 22 | opcode << 12 | size << 10;
                         let mut row = row("LD1-4, ST1-4 multiple", bits, form, moves, size);
                         row.total = registers * (8 << q);
                         each(row);
@@ -443,11 +439,7 @@ pub fn case(row: &Row, state: &State, random: &mut Random) -> Option<Case> {
 pub fn abort_case(row: &Row, state: &State, random: &mut Random) -> Option<Case> {
     let several = matches!(
         row.form,
-        Form::PairOffset
-            | Form::PairPre
-            | Form::PairPost
-            | Form::Structures
-            | Form::StructuresPost
+        Form::PairOffset | Form::PairPre | Form::PairPost | Form::Structures | Form::StructuresPost
     );
     let step = 1_usize << row.size;
     let steps = row.total as usize / step;
@@ -579,9 +571,7 @@ fn register_offset(
     case.base(n, at.wrapping_sub(offset as usize));
     // A register that is stored and is the base, in two places: not the same in both runs.
     debug_assert!(state.translated() || row.moves != Store || n != t || n == 31);
-    case.push(
-        row.bits & !0x1f | m << 16 | option << 13 | u32::from(shifted) << 12 | n << 5 | t,
-    );
+    case.push(row.bits & !0x1f | m << 16 | option << 13 | u32::from(shifted) << 12 | n << 5 | t);
 }
 
 fn compare(case: &mut Case, row: &Row, state: &State, at: usize, n: u32, random: &mut Random) {

@@ -82,9 +82,14 @@ fn low_pair(make: &mut Make<'_>, load: bool) -> (u32, u32) {
 fn narrow_immediate(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("T16 immediate");
     before(make, &mut case);
-    let (fixed, size) =
-        make.random
-            .one_of(&[(0x6000, 4), (0x6800, 4), (0x7000, 1), (0x7800, 1), (0x8000, 2), (0x8800, 2)]);
+    let (fixed, size) = make.random.one_of(&[
+        (0x6000, 4),
+        (0x6800, 4),
+        (0x7000, 1),
+        (0x7800, 1),
+        (0x8000, 2),
+        (0x8800, 2),
+    ]);
     let (n, t) = low_pair(make, fixed & 0x800 != 0);
     let at = make.place_single(size);
     let offset = make.random.below(32);
@@ -463,10 +468,7 @@ fn exclusive(make: &mut Make<'_>) -> Option<Case> {
                 0xe840_0000 | nn | s << 12 | d << 8 | offset,
             )
         }
-        4 => (
-            0xe8d0_0fef | nn | t << 12,
-            0xe8c0_0fe0 | nn | s << 12 | d,
-        ),
+        4 => (0xe8d0_0fef | nn | t << 12, 0xe8c0_0fe0 | nn | s << 12 | d),
         8 => (
             0xe8d0_007f | ordered(acquire) | nn | t << 12 | t2 << 8,
             0xe8c0_0070 | ordered(release) | nn | s << 12 | s2 << 8 | d,
@@ -508,9 +510,7 @@ fn exclusive(make: &mut Make<'_>) -> Option<Case> {
                 let flags = u32::from(make.random.coin()) << 20;
                 let amount = make.random.below(32);
                 let shift = (amount >> 2) << 12 | (amount & 3) << 6 | make.random.below(4) << 4;
-                case.word(
-                    0xea00_0000 | operation << 21 | flags | a << 16 | shift | to << 8 | b,
-                );
+                case.word(0xea00_0000 | operation << 21 | flags | a << 16 | shift | to << 8 | b);
             }
         }
     }
@@ -626,9 +626,7 @@ fn preload(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("PLD, PLDW, PLI");
     before(make, &mut case);
     // PLD, PLDW, PLI.
-    let fixed = make
-        .random
-        .one_of(&[0xf810_f000, 0xf830_f000, 0xf910_f000]);
+    let fixed = make.random.one_of(&[0xf810_f000, 0xf830_f000, 0xf910_f000]);
     let at = make.place(4, 4);
     case.touches = (at, at + 4);
     let n = make.random.below(15);

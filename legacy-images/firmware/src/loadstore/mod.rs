@@ -23,17 +23,17 @@ pub mod arm;
 #[cfg(target_arch = "arm")]
 pub mod arm_case;
 #[cfg(target_arch = "arm")]
+pub mod arm_forms;
+#[cfg(target_arch = "arm")]
 pub mod arm_program;
 #[cfg(target_arch = "arm")]
 pub mod arm_simd;
 #[cfg(target_arch = "arm")]
-pub mod arm_forms;
-#[cfg(target_arch = "arm")]
 pub mod forms_a32;
-#[cfg(target_arch = "arm")]
-pub mod forms_t32;
 #[cfg(target_arch = "aarch64")]
 pub mod forms_a64;
+#[cfg(target_arch = "arm")]
+pub mod forms_t32;
 
 mod memory;
 mod random;
