@@ -95,6 +95,7 @@ fn u_boot_for_the_allwinner_h3() {
             (0xaf0, 0xf812_5f01, "ldrb r5,[r2,#1]!"),
             // Two loops that fill registers of the DRAM controller.
             (0xafc, 0xf840_5b04, "str r5,[r0],#4"),
+            (0xb1a, 0xf811_2f01, "ldrb r2,[r1,#1]!"),
             (0xb24, 0xf843_2b04, "str r2,[r3],#4"),
             (0xd30, 0xf836_3b02, "ldrh r3,[r6],#2"),
             (0x11b2, 0xf891_f000, "pld [r1]"),

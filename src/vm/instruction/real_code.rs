@@ -12,7 +12,7 @@ use std::vec::Vec;
 
 /// Where the code is put.
 const CODE: u64 = RAM + 0x2000;
-/// The controller of the Allwinner H3's DRAM, and its PHY (sun8i-h3, "DRAMPHY").
+/// The controller of the Allwinner H3's DRAM, with its PHY.
 const DRAM_PHY: u64 = 0x01c6_3000;
 
 /// From 0xae4 of orangepi_plus/u-boot-sunxi-with-spl.bin (2023.01+dfsg-2+deb12u3): eleven delays
