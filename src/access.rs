@@ -28,13 +28,10 @@ impl Width {
     }
 
     /// 1, 2, 4 or 8.
+    #[inline]
     pub const fn bytes(self) -> u64 {
-        match self {
-            Self::Byte => 1,
-            Self::Half => 2,
-            Self::Word => 4,
-            Self::Double => 8,
-        }
+        // The variants are in this order.
+        1 << self as u8
     }
 
     /// A value's bits that this width carries.

@@ -114,6 +114,7 @@ impl Vcpu {
 
     /// The guest is done with its instruction of `bytes` bytes: PC and IT state move on, and
     /// PSTATE.BTYPE is clear.
+    #[inline]
     pub fn advance(&mut self, bytes: u64) {
         self.pc = self.pc.wrapping_add(bytes);
         if self.is_aarch32() {

@@ -4,6 +4,7 @@ use super::mmu::{self, MapRefused, PAGE, Rights};
 use super::registers::mrs;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::fmt;
 use core::ops::Range;
 use reliquary::board::Plan;
@@ -94,6 +95,8 @@ struct Region {
 pub struct GuestMemory {
     regions: Vec<Region>,
     stores: Vec<Piece>,
+    /// Where code was read last: the next is mostly there too.
+    code: Cell<Piece>,
 }
 
 impl GuestMemory {
@@ -106,6 +109,7 @@ impl GuestMemory {
         let mut memory = Self {
             regions: Vec::new(),
             stores: Vec::new(),
+            code: Cell::new(Piece { host: 0, bytes: 0 }),
         };
         for (window, what) in plan.windows.iter().enumerate() {
             let writable = match what.kind {
@@ -215,9 +219,26 @@ impl GuestMemory {
     /// The 32 bits at a multiple of 4 of this VM's own host memory: an instruction.
     #[inline]
     pub fn host_word(&self, host: u64) -> Option<u32> {
-        let host = self.own(host, 4).ok().filter(|host| host % 4 == 0)?;
+        // Pieces are whole pages, so a word at a multiple of 4 lies in one or in none.
+        if !host.is_multiple_of(4) {
+            return None;
+        }
+        let code = self.code.get();
+        if host.wrapping_sub(code.host) >= code.bytes {
+            self.find_code(host)?;
+        }
         // SAFETY: as in `copy_out`, and aligned.
         Some(unsafe { (host as *const u32).read_volatile() })
+    }
+
+    /// Remembers the piece that has the word at `host`.
+    #[cold]
+    fn find_code(&self, host: u64) -> Option<()> {
+        let regions = self.regions.iter().map(|region| &region.piece);
+        let mut pieces = regions.chain(&self.stores);
+        let piece = pieces.find(|piece| host.wrapping_sub(piece.host) < piece.bytes)?;
+        self.code.set(*piece);
+        Some(())
     }
 
     /// Writes to this VM's own host memory, RAM or not.

@@ -230,7 +230,7 @@ impl Board {
         Some(value)
     }
 
-    /// Reads of successive registers that change nothing, of one device that was accessed lately;
+    /// Reads of successive words that change nothing, of one device that was accessed lately;
     /// or nothing is done, and it says so.
     #[inline]
     pub fn peek_run(
@@ -238,7 +238,7 @@ impl Board {
         now: Instant,
         at: Ipa,
         how: Transaction,
-        values: &mut [u64],
+        values: &mut [u32],
     ) -> bool {
         let Some((near, mut access)) = self.near(at, how) else {
             return false;
@@ -248,14 +248,15 @@ impl Board {
         };
         for value in values.iter_mut() {
             match slot.device.peek(now, access) {
-                Some(read) if access.offset <= near.last => *value = read & how.width.mask(),
+                Some(read) if access.offset <= near.last => *value = read as u32,
                 _ => return false,
             }
             access.offset = access.offset.wrapping_add(how.width.bytes());
         }
         let mut place = at;
         for value in values {
-            self.recent.read(now, place, *value, near.window, how);
+            self.recent
+                .read(now, place, u64::from(*value), near.window, how);
             place = place.wrapping_add(how.width.bytes());
         }
         true

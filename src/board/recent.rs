@@ -14,14 +14,44 @@ struct Record {
     at: Instant,
     ipa: Ipa,
     value: u64,
-    window: u16,
-    /// [`WRITE`] and [`REFUSED`].
-    flags: u8,
-    how: Transaction,
+    /// The window's number, then from bit 16 on [`WRITE`], [`REFUSED`] and [`MASTER`], the width
+    /// from bit 24 on and the initiator's number from bit 32 on.
+    tag: u64,
 }
 
-const WRITE: u8 = 1;
-const REFUSED: u8 = 2;
+const WRITE: u64 = 1 << 16;
+const REFUSED: u64 = 1 << 17;
+const MASTER: u64 = 1 << 18;
+
+/// What a record says of a transaction.
+#[inline]
+const fn tag(window: u16, flags: u64, how: Transaction) -> u64 {
+    let (master, number) = match how.initiator {
+        Initiator::Cpu(n) => (0, n),
+        Initiator::Master(n) => (MASTER, n),
+    };
+    window as u64 | flags | master | (how.width as u64) << 24 | (number as u64) << 32
+}
+
+impl Record {
+    const fn width(&self) -> Width {
+        match self.tag >> 24 & 3 {
+            0 => Width::Byte,
+            1 => Width::Half,
+            2 => Width::Word,
+            _ => Width::Double,
+        }
+    }
+
+    const fn initiator(&self) -> Initiator {
+        let number = (self.tag >> 32) as u8;
+        if self.tag & MASTER == 0 {
+            Initiator::Cpu(number)
+        } else {
+            Initiator::Master(number)
+        }
+    }
+}
 
 /// The last [`RECENT`] accesses.
 pub(super) struct Recent {
@@ -36,14 +66,7 @@ impl Recent {
             at: Instant::ZERO,
             ipa: Ipa(0),
             value: 0,
-            window: NONE,
-            flags: 0,
-            how: Transaction {
-                width: Width::Byte,
-                initiator: Initiator::Cpu(0),
-                security: Security::NonSecure,
-                privileged: true,
-            },
+            tag: NONE as u64,
         };
         Self {
             records: [none; RECENT],
@@ -54,18 +77,21 @@ impl Recent {
     /// Notes an access; the oldest one is forgotten.
     pub(super) fn note(&mut self, access: &RecentAccess) {
         let flags = if access.write { WRITE } else { 0 } | if access.refused { REFUSED } else { 0 };
+        let how = Transaction {
+            width: access.width,
+            initiator: access.initiator,
+            security: Security::NonSecure,
+            privileged: true,
+        };
         self.add(Record {
             at: access.at,
             ipa: access.ipa,
             value: access.value,
-            window: access.window.map_or(NONE, |window| window as u16),
-            flags,
-            how: Transaction {
-                width: access.width,
-                initiator: access.initiator,
-                security: Security::NonSecure,
-                privileged: true,
-            },
+            tag: tag(
+                access.window.map_or(NONE, |window| window as u16),
+                flags,
+                how,
+            ),
         });
     }
 
@@ -83,9 +109,7 @@ impl Recent {
             at,
             ipa,
             value,
-            window,
-            flags: 0,
-            how,
+            tag: tag(window, 0, how),
         });
     }
 
@@ -103,9 +127,7 @@ impl Recent {
             at,
             ipa,
             value,
-            window,
-            flags: WRITE,
-            how,
+            tag: tag(window, WRITE, how),
         });
     }
 
@@ -121,7 +143,7 @@ impl Recent {
     pub(super) fn correct(&mut self, value: u64) {
         let latest = self.count.wrapping_sub(1) % RECENT;
         if let Some(record) = self.records.get_mut(latest) {
-            record.value = value & record.how.width.mask();
+            record.value = value & record.width().mask();
         }
     }
 
@@ -130,18 +152,18 @@ impl Recent {
         let first = self.count.saturating_sub(RECENT);
         let kept = (first..self.count).filter_map(|n| self.records.get(n % RECENT));
         kept.map(|record| {
-            let window = usize::from(record.window);
+            let window = usize::from(record.tag as u16);
             let claimed = windows.get(window);
             RecentAccess {
                 at: record.at,
-                initiator: record.how.initiator,
+                initiator: record.initiator(),
                 window: claimed.map(|_| window),
                 ipa: record.ipa,
                 offset: claimed.map_or(0, |w| record.ipa.0.wrapping_sub(w.at.0)),
-                write: record.flags & WRITE != 0,
-                width: record.how.width,
+                write: record.tag & WRITE != 0,
+                width: record.width(),
                 value: record.value,
-                refused: record.flags & REFUSED != 0,
+                refused: record.tag & REFUSED != 0,
             }
         })
     }

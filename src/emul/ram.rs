@@ -12,7 +12,8 @@
 
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
-use crate::access::{Access, Refusal};
+use crate::access::{Access, Refusal, Width};
+use crate::units::Instant;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -49,6 +50,16 @@ impl Device for Ram {
         Ok(value.fold(0, |value, byte| value << 8 | u64::from(*byte)))
     }
 
+    #[inline]
+    fn peek(&self, _: Instant, access: Access) -> Option<u64> {
+        let at = access.offset as usize;
+        let aligned =
+            access.offset.is_multiple_of(4) && access.region == 0 && access.width == Width::Word;
+        let word = self.0.get(at..at.wrapping_add(4)).filter(|_| aligned)?;
+        let word = <[u8; 4]>::try_from(word).ok()?;
+        Some(u64::from(u32::from_le_bytes(word)))
+    }
+
     fn write(&mut self, _: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
         let bytes = self.bytes(access)?;
         for (to, from) in bytes.iter_mut().zip(value.to_le_bytes()) {
@@ -78,11 +89,9 @@ impl Device for Ram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Width;
     use crate::emul::random_walk;
     use crate::memory::NoMemory;
     use crate::random::Random;
-    use crate::units::Instant;
 
     const WIDTHS: [Width; 4] = [Width::Byte, Width::Half, Width::Word, Width::Double];
 

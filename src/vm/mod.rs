@@ -44,6 +44,7 @@ use crate::access::Width;
 use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, News, Plan, World};
 use crate::emul::Reset;
 use crate::memory::BoardMemory;
+use crate::mmio::decode::plain::Remembered;
 use crate::mmio::syndrome::{Syndrome, ec};
 use crate::units::{HostPa, Instant, Ipa, ns_for};
 pub use crate::vcpu::Vcpu;
@@ -234,7 +235,8 @@ impl Clock {
     #[inline]
     fn at(self, ticks: u64) -> Instant {
         Instant(match self.whole {
-            Some(ns) => ticks.saturating_mul(ns),
+            // 64 bits of nanoseconds last for 584 years.
+            Some(ns) => ticks.wrapping_mul(ns),
             None => ns_for(ticks, self.hz),
         })
     }
@@ -261,10 +263,23 @@ struct CpuState {
     timer_deadline: Option<Instant>,
     /// The level of CNTV's output, as the board was told.
     virtual_level: bool,
+    /// Until then neither timer has to be looked after: see [`CpuState::note`].
+    quiet_until: Instant,
     /// The step that is under way.
     step: Step,
     /// The PC of an instruction that could not be fetched, and how often in succession.
     refetched: (u64, u8),
+}
+
+impl CpuState {
+    /// One of the timers has changed: until when is there nothing to do for them?
+    fn note(&mut self) {
+        self.quiet_until = if self.virtual_level {
+            Instant::ZERO
+        } else {
+            self.timer_deadline.unwrap_or(Instant(u64::MAX))
+        };
+    }
 }
 
 /// A virtual machine.
@@ -281,6 +296,8 @@ pub struct Vm {
     stopped: Option<Stopped>,
     /// See [`Vm::take_news`].
     news: News,
+    /// Instructions that were carried out at once: see [`quick`].
+    remembered: Remembered,
 }
 
 /// CNTV_CTL: enabled, not masked, condition met.
@@ -324,6 +341,7 @@ impl Vm {
             hides_spsr: None,
             stopped: None,
             news: News::ALL,
+            remembered: Remembered::new(),
         })
     }
 
@@ -379,6 +397,7 @@ impl Vm {
         if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
             state.step = Step::None;
             state.virtual_level = false;
+            state.note();
         }
         core.step(false);
         self.watch(core);
@@ -487,7 +506,7 @@ impl Vm {
         let Some(state) = self.cpus.get(usize::from(cpu)) else {
             return;
         };
-        if state.virtual_level || state.timer_deadline.is_some_and(|d| d <= now) {
+        if state.quiet_until <= now {
             self.timers_outputs(cpu, core, now);
         }
     }
@@ -516,6 +535,7 @@ impl Vm {
         };
         if state.virtual_level != level {
             state.virtual_level = level;
+            state.note();
             self.news |= News::TIMER;
             let world = World {
                 now,
@@ -534,6 +554,7 @@ impl Vm {
         let ticks = core.ticks();
         self.news |= News::DEADLINE;
         state.timer_deadline = state.timer.deadline(ticks, self.clock.hz);
+        state.note();
         let level = state.timer.output(ticks);
         self.board.timer_line(
             &World {

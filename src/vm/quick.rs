@@ -1,7 +1,7 @@
 //! The most frequent traps, done at once: loads and stores at a device.
 //!
-//! One register with a valid syndrome (DDI 0487, D17.2.37), or what [`plain`] makes of the
-//! instruction. It takes registers that no mode but FIQ banks, little-endian data, one page, a
+//! One register with a valid syndrome (DDI 0487, D17.2.37), or what [`plain`](crate::mmio::decode::plain)
+//! makes of the instruction. It takes registers that no mode but FIQ banks, little-endian data, one page, a
 //! device that was accessed lately, and no timer to look after. Everything else is left for
 //! [`Vm::trap`], where these would end the same way; a test compares both.
 
@@ -11,9 +11,9 @@ use super::{Core, SysReg, Trap, Vm};
 use crate::access::{Initiator, Width};
 use crate::board::{Reply, Transaction, World};
 use crate::mmio::DataFault;
-use crate::mmio::decode::plain::{Plain, plain};
+use crate::mmio::decode::plain::Plain;
 use crate::mmio::syndrome::DataAbort;
-use crate::units::Instant;
+use crate::units::{Instant, Ipa};
 use crate::vcpu::{Vcpu, mode, psr};
 
 /// ESR_EL2 of a data abort of a lower level (EC 0x24), an instruction of 32 bits (IL), with a valid
@@ -32,13 +32,23 @@ impl Vm {
     /// Carries out `trap` if it is such a load or store.
     #[inline]
     pub fn quick(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Quick {
-        if trap.esr & MASK != PLAIN {
-            return if trap.esr & MASK == WITHOUT {
-                self.instruction_at_once(cpu, regs, core, trap)
-            } else {
-                Quick::Not
-            };
+        match trap.esr & MASK {
+            PLAIN => self.transfer_at_once(cpu, regs, core, trap),
+            WITHOUT => self.instruction_at_once(cpu, regs, core, trap),
+            _ => Quick::Not,
         }
+    }
+
+    /// What has a valid syndrome.
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
+    fn transfer_at_once(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Quick {
         let abort = DataAbort(trap.esr as u32);
         let (width, target) = (abort.width(), usize::from(abort.srt()));
         // An access that is not aligned may lie in two pages, and tell of the second.
@@ -83,13 +93,13 @@ impl Vm {
     /// Whether a timer of the CPU is to be looked after first.
     #[inline]
     fn has_timers_due(&self, cpu: u8, now: Instant) -> bool {
-        self.cpus.get(usize::from(cpu)).is_none_or(|state| {
-            state.virtual_level || state.timer_deadline.is_some_and(|due| due <= now)
-        })
+        let state = self.cpus.get(usize::from(cpu));
+        state.is_none_or(|state| state.quiet_until <= now)
     }
 
     /// What has no syndrome.
-    #[inline(never)]
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
     fn instruction_at_once(
         &mut self,
         cpu: u8,
@@ -100,10 +110,9 @@ impl Vm {
         let Some((word, _)) = fetch(regs, core) else {
             return Quick::Not;
         };
-        let Some(op) = plain(state_of(regs), word) else {
+        let Some(op) = self.remembered.plain(state_of(regs), word) else {
             return Quick::Not;
         };
-        let base = u64::from(op.base);
         let (wrap, user) = if regs.spsr & psr::AARCH32 == 0 {
             if core.get(SysReg::SctlrEl1) & BIG_ENDIAN != 0 {
                 return Quick::Not;
@@ -111,7 +120,7 @@ impl Vm {
             (u64::MAX, regs.spsr & 0xc == 0)
         } else {
             let mode = regs.spsr & psr::MODE;
-            let banked = op.list >> 13 != 0 || base > 12 || mode == mode::FIQ;
+            let banked = op.list >> 13 != 0 || op.base > 12 || mode == mode::FIQ;
             if banked || regs.spsr & psr::E != 0 {
                 return Quick::Not;
             }
@@ -120,11 +129,9 @@ impl Vm {
         let base = regs.x(op.base);
         let at = base.wrapping_add(i64::from(op.offset).cast_unsigned()) & wrap;
         let bytes = op.width.bytes();
-        let whole = bytes.wrapping_mul(u64::from(op.list.count_ones()));
-        // What began in the page before tells of this one.
-        let elsewhere = at != trap.far || (at & PAGE).wrapping_add(whole) > PAGE + 1;
         let now = self.now(core);
-        if elsewhere || at & bytes.wrapping_sub(1) != 0 || self.has_timers_due(cpu, now) {
+        // What began in the page before tells of this one.
+        if at != trap.far || at & bytes.wrapping_sub(1) != 0 || self.has_timers_due(cpu, now) {
             return Quick::Not;
         }
         let how = Transaction {
@@ -143,12 +150,17 @@ impl Vm {
                 let moved = base.wrapping_add(i64::from(op.moves).cast_unsigned()) & wrap;
                 regs.set_x(op.base, moved);
             }
-            regs.advance(4);
+            if regs.is_thumb() {
+                regs.advance(4);
+            } else {
+                next(regs);
+            }
         }
         done
     }
 
-    #[inline]
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
     fn load_at_once(
         &mut self,
         regs: &mut Vcpu,
@@ -157,17 +169,40 @@ impl Vm {
         how: Transaction,
         op: Plain,
     ) -> Quick {
-        let mut values = [0; 16];
-        let count = op.list.count_ones() as usize;
-        let Some(values) = values.get_mut(..count) else {
+        let first = op.list.trailing_zeros() as u8;
+        if op.count == 1 {
+            let Some(value) = self.board.peek(now, trap.ipa, how) else {
+                return Quick::Not;
+            };
+            regs.set_x(first, value);
+            return Quick::Done;
+        }
+        self.block_at_once(regs, trap.ipa, now, how, op)
+    }
+
+    #[inline(never)]
+    fn block_at_once(
+        &mut self,
+        regs: &mut Vcpu,
+        at: Ipa,
+        now: Instant,
+        how: Transaction,
+        op: Plain,
+    ) -> Quick {
+        let mut values = [0u32; 16];
+        let Some(values) = values.get_mut(..usize::from(op.count)) else {
             return Quick::Not;
         };
-        if !self.board.peek_run(now, trap.ipa, how, values) {
+        let bytes = u64::from(op.count).wrapping_mul(Width::Word.bytes());
+        if (at.0 & PAGE).wrapping_add(bytes) > PAGE + 1 {
+            return Quick::Not;
+        }
+        if !self.board.peek_run(now, at, how, values) {
             return Quick::Not;
         }
         let mut list = op.list;
         for value in values {
-            regs.set_x(list.trailing_zeros() as u8, *value);
+            regs.set_x(list.trailing_zeros() as u8, u64::from(*value));
             list &= list.wrapping_sub(1);
         }
         Quick::Done
@@ -212,14 +247,22 @@ impl Vm {
     }
 }
 
-/// The register takes what was read, and the guest goes on.
+/// The register takes what was read, and the guest goes on. Not for Thumb, whose IT state moves too.
 #[inline]
 fn finish(regs: &mut Vcpu, target: usize, value: Option<u64>) {
     if let (Some(value), Some(x)) = (value, regs.x.get_mut(target)) {
         *x = value;
     }
+    next(regs);
+}
+
+/// The guest goes on behind an instruction of A64 or A32.
+#[inline]
+fn next(regs: &mut Vcpu) {
     regs.pc = regs.pc.wrapping_add(4);
-    if regs.spsr & psr::AARCH32 != 0 {
+    if regs.spsr & psr::AARCH32 == 0 {
+        regs.spsr &= !psr::BTYPE;
+    } else {
         regs.pc &= 0xffff_ffff;
     }
 }

@@ -18,14 +18,62 @@ pub struct Plain {
     pub moves: i16,
     /// The base: not the PC, nor A64's stack pointer.
     pub base: u8,
+    /// How many registers there are.
+    pub count: u8,
     /// Of each register.
     pub width: Width,
     /// Into the registers, with zeros above.
     pub load: bool,
 }
 
+/// The words that were asked about last, for the loops in which firmware has its accesses.
+pub struct Remembered([(u64, Plain); REMEMBERED]);
+
+const REMEMBERED: usize = 8;
+
+impl Remembered {
+    /// None yet.
+    pub const fn new() -> Self {
+        let nothing = Plain {
+            list: 0,
+            offset: 0,
+            moves: 0,
+            base: 0,
+            count: 0,
+            width: Width::Byte,
+            load: false,
+        };
+        Self([(u64::MAX, nothing); REMEMBERED])
+    }
+
+    /// As [`plain`].
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
+    pub fn plain(&mut self, state: State, word: u32) -> Option<Plain> {
+        let key = u64::from(word) | (state as u64) << 32;
+        let way = (word ^ word >> 16) as usize % REMEMBERED;
+        let place = self.0.get_mut(way)?;
+        if place.0 == key {
+            return Some(place.1);
+        }
+        Self::look(place, key, state, word)
+    }
+
+    #[inline(never)]
+    fn look(place: &mut (u64, Plain), key: u64, state: State, word: u32) -> Option<Plain> {
+        let plain = plain(state, word)?;
+        *place = (key, plain);
+        Some(plain)
+    }
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// What `word` loads or stores, if it is one of these.
-#[inline]
 pub fn plain(state: State, word: u32) -> Option<Plain> {
     match state {
         State::A32 if word >= 0xf000_0000 => None,
@@ -76,6 +124,7 @@ fn a32_one(word: u32) -> Option<Plain> {
         offset,
         moves,
         base,
+        count: 1,
         width: if bit(word, 22) {
             Width::Byte
         } else {
@@ -106,6 +155,7 @@ fn block(word: u32, pu: u32) -> Option<Plain> {
         offset,
         moves: if write_back { by } else { 0 },
         base,
+        count: list.count_ones() as u8,
         width: Width::Word,
         load: bit(word, 20),
     })
@@ -138,6 +188,7 @@ fn t32_one(word: u32) -> Option<Plain> {
         offset,
         moves,
         base,
+        count: 1,
         width,
         load: bit(word, 20),
     })
@@ -162,6 +213,7 @@ fn a64_one(word: u32) -> Option<Plain> {
         offset,
         moves,
         base,
+        count: 1,
         width: match word.wrapping_shr(30) {
             0 => Width::Byte,
             1 => Width::Half,
@@ -206,6 +258,7 @@ mod tests {
     /// Whether the decoder says the same of `word`.
     fn agrees(state: State, word: u32, plain: Plain) -> bool {
         let (moves, offset) = (i64::from(plain.moves), i64::from(plain.offset));
+        assert_eq!(u32::from(plain.count), plain.list.count_ones());
         match decode(state, word) {
             Ok(Operation::Multiple(Multiple {
                 base,
@@ -234,6 +287,20 @@ mod tests {
                 Operation::General(general) == one(plain, moves, offset)
             }
             _ => false,
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_was_told() {
+        let (mut random, mut remembered) = (Random(0x5eed_0002), Remembered::new());
+        let words: [u32; 32] = core::array::from_fn(|n| {
+            let fixed = [0x0480_0000, 0x0890_0000, 0xf800_0b00, 0x3800_0400][n % 4];
+            fixed | random.next() as u32 & 0xc00f_f0ff
+        });
+        for _ in 0..10_000 {
+            let word = words[random.below(words.len())];
+            let state = [State::A32, State::T32, State::A64][random.below(3)];
+            assert_eq!(remembered.plain(state, word), plain(state, word));
         }
     }
 
