@@ -77,6 +77,10 @@ impl Test {
                 "--no-fail-fast",
             ]),
         );
+        tally.step(
+            "a million fuzzed inputs",
+            cargo(&["test", "--package", "reliquary-cli", "--test", "fuzz"]),
+        );
         tally.size();
         let manifest = Manifest::read()?;
         let names: Vec<&str> = manifest.names().collect();
