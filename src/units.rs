@@ -70,7 +70,23 @@ impl Instant {
 ///
 /// Exact for every input; a result above `u64::MAX` saturates.
 #[must_use]
+#[inline]
 pub fn ticks_in(ns: u64, hz: u64) -> u64 {
+    if hz >= SLOW {
+        return ticks_in_wide(ns, hz);
+    }
+    // The part of a second, below 2^30, times the rate does not overflow.
+    let part = (ns % NS).wrapping_mul(hz) / NS;
+    (ns / NS).saturating_mul(hz).saturating_add(part)
+}
+
+/// Nanoseconds in a second.
+const NS: u64 = 1_000_000_000;
+/// Below this rate in hertz, times of up to a second can be scaled in 64 bits.
+const SLOW: u64 = 1 << 34;
+
+#[cold]
+fn ticks_in_wide(ns: u64, hz: u64) -> u64 {
     let ticks = u128::from(ns).wrapping_mul(u128::from(hz)) / 1_000_000_000;
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
@@ -81,6 +97,16 @@ pub fn ticks_in(ns: u64, hz: u64) -> u64 {
 /// gets there: the result saturates.
 #[must_use]
 pub fn ns_for(ticks: u64, hz: u64) -> u64 {
+    if hz == 0 || hz >= SLOW {
+        return ns_for_wide(ticks, hz);
+    }
+    let (seconds, rest) = (ticks.checked_div(hz), ticks.checked_rem(hz));
+    let part = rest.unwrap_or(0).wrapping_mul(NS).div_ceil(hz);
+    seconds.unwrap_or(0).saturating_mul(NS).saturating_add(part)
+}
+
+#[cold]
+fn ns_for_wide(ticks: u64, hz: u64) -> u64 {
     let ns = u128::from(ticks)
         .wrapping_mul(1_000_000_000)
         .wrapping_add(u128::from(hz.saturating_sub(1)))
@@ -103,6 +129,26 @@ mod tests {
             let ns = ns_for(ticks, hz);
             assert!(ticks_in(ns, hz) >= ticks);
             assert!(ticks_in(ns - 1, hz) < ticks);
+        }
+    }
+
+    #[test]
+    fn short_and_wide_arithmetic_agree() {
+        let values = |step: u64| {
+            (0..64).flat_map(move |n| {
+                [0, 1, 999_999_999, 1_000_000_000, u64::MAX]
+                    .map(|add: u64| (1_u64 << n).wrapping_mul(step).wrapping_add(add))
+            })
+        };
+        for hz in [1, 3, 32_768, 1_000_000, 24_000_000, 62_500_000, SLOW - 1] {
+            for value in values(1).chain(values(0x9e37_79b9_7f4a_7c15)) {
+                assert_eq!(
+                    ticks_in(value, hz),
+                    ticks_in_wide(value, hz),
+                    "{value} {hz}"
+                );
+                assert_eq!(ns_for(value, hz), ns_for_wide(value, hz), "{value} {hz}");
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 13] = [
+const PROGRAMS: [(&str, &str, &str); 18] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -16,6 +16,11 @@ const PROGRAMS: [(&str, &str, &str); 13] = [
     ("vexpress-a15.ld", "arm", "die-table"),
     ("vexpress-a15.ld", "arm", "die-unclaimed"),
     ("vexpress-a15.ld", "arm", "bigendian"),
+    ("virt-v8.ld", "aarch64", "loadstore-a64"),
+    ("virt-v7.ld", "arm", "loadstore-a32"),
+    ("virt-v7.ld", "arm", "loadstore-t32"),
+    ("vexpress-a15.ld", "arm", "cost-a32"),
+    ("virt-v8.ld", "aarch64", "cost-a64"),
 ];
 
 fn main() {

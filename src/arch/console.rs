@@ -122,11 +122,21 @@ fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
     }
 }
 
-/// Takes what a VM's UART has sent, as long as the link has room; true if there was something.
-#[inline]
-pub fn drain(vm: usize, port: &mut dyn SerialPort) -> bool {
+/// What [`drain`] took.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// There was nothing.
+    Nothing,
+    /// What the link had room for; there may be more.
+    Some,
+    /// All there was.
+    All,
+}
+
+/// Takes what a VM's UART has sent, as long as the link has room.
+pub fn drain(vm: usize, port: &mut dyn SerialPort) -> Drained {
     let Some(first) = port.transmitted() else {
-        return false;
+        return Drained::Nothing;
     };
     let mut link = LINK.lock();
     OWES_FLUSH.store(true, Ordering::Relaxed);
@@ -136,11 +146,11 @@ pub fn drain(vm: usize, port: &mut dyn SerialPort) -> bool {
             encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
         });
         if link.out.room() < OUT_RESERVE {
-            return true;
+            return Drained::Some;
         }
         match port.transmitted() {
             Some(next) => byte = next,
-            None => return true,
+            None => return Drained::All,
         }
     }
 }

@@ -212,6 +212,14 @@ impl GuestMemory {
         Ok(())
     }
 
+    /// The 32 bits at a multiple of 4 of this VM's own host memory: an instruction.
+    #[inline]
+    pub fn host_word(&self, host: u64) -> Option<u32> {
+        let host = self.own(host, 4).ok().filter(|host| host % 4 == 0)?;
+        // SAFETY: as in `copy_out`, and aligned.
+        Some(unsafe { (host as *const u32).read_volatile() })
+    }
+
     /// Writes to this VM's own host memory, RAM or not.
     pub fn host_write(&self, host: u64, from: &[u8]) -> Result<(), Unbacked> {
         copy_in(self.own(host, from.len())?, from);
@@ -221,11 +229,15 @@ impl GuestMemory {
     /// `host`, if so many bytes there are of one piece of this VM.
     fn own(&self, host: u64, bytes: usize) -> Result<u64, Unbacked> {
         let end = host.checked_add(bytes as u64).ok_or(Unbacked)?;
-        self.regions
+        for region in &self.regions {
+            if host >= region.piece.host && end <= region.piece.host + region.piece.bytes {
+                return Ok(host);
+            }
+        }
+        let holds = |piece: &Piece| host >= piece.host && end <= piece.host + piece.bytes;
+        self.stores
             .iter()
-            .map(|region| &region.piece)
-            .chain(&self.stores)
-            .any(|piece| host >= piece.host && end <= piece.host + piece.bytes)
+            .any(holds)
             .then_some(host)
             .ok_or(Unbacked)
     }

@@ -154,6 +154,10 @@ impl Core for Hardware {
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {
         let whole = at!("s12e1r", va);
         let host = (whole & 1 == 0).then(|| page_of(whole) | va & 0xfff)?;
+        if let Ok(into) = <&mut [u8; 4]>::try_from(&mut *into) {
+            *into = self.memory.host_word(host)?.to_le_bytes();
+            return Some(());
+        }
         self.memory.host_read(host, into).ok()
     }
 

@@ -4,13 +4,14 @@ use super::bus::{Bus, Found, Miss, Order, Port};
 use super::catalog::{self, Making};
 use super::devicetree::Tree;
 use super::plan::{Plan, Unclaimed, Window, WindowKind};
+use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
 use super::{
-    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, RECENT, RecentAccess, Reply,
+    BoardAsk, BusFault, CpuLines, CpuTimer, MapError, Nearest, News, RecentAccess, Reply,
     Transaction, World,
 };
-use crate::access::{Access, Initiator, Width};
-use crate::emul::{Ask, Cx, Device, Lines, Reset, SerialPort};
+use crate::access::{Access, Initiator, Refusal, Width};
+use crate::emul::{Ask, Cx, Device, Lines, Reset, SerialPort, Served};
 use crate::memory::StoreId;
 use crate::units::{HostPa, Instant, Ipa};
 use alloc::boxed::Box;
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 const LEARNED: usize = 64;
 
 /// A board.
+#[allow(clippy::struct_excessive_bools)] // each is something that the VM asks about
 pub struct Board {
     plan: Plan,
     bus: Bus,
@@ -35,9 +37,16 @@ pub struct Board {
     reset: bool,
     power_off: bool,
     remap: Option<bool>,
-    recent: [Option<RecentAccess>; RECENT],
-    /// Where the next recent access goes.
-    next: usize,
+    recent: Recent,
+    near: [Near; NEAR],
+    /// The outputs of the interrupt controllers: what the CPUs' inputs are.
+    inputs: Lines,
+    /// The first of the devices' deadlines.
+    deadline: Option<Instant>,
+    /// Whether [`take_ask`](Board::take_ask) may have something to tell.
+    asking: bool,
+    /// See [`take_news`](Board::take_news).
+    news: News,
     learned: Vec<RecentAccess>,
 }
 
@@ -45,7 +54,41 @@ struct Slot {
     device: Box<dyn Device>,
     store: Option<StoreId>,
     lines: Lines,
+    /// The lines that lead somewhere.
+    wired: Lines,
     deadline: Option<Instant>,
+}
+
+/// A window of a device that was accessed lately: most accesses are served by these few words.
+#[derive(Clone, Copy)]
+struct Near {
+    first: u64,
+    /// The offset of its last word.
+    last: u64,
+    window: u16,
+    device: u16,
+    region: u8,
+}
+
+/// How many of these.
+const NEAR: usize = 16;
+
+impl Near {
+    /// Only the last byte of all addresses would be here, and no device has this number.
+    const NOTHING: Self = Self {
+        first: u64::MAX,
+        last: 0,
+        window: 0,
+        device: u16::MAX,
+        region: 0,
+    };
+
+    /// Where the window of `at` is remembered. Boards put their devices pages, 64 KiB or 16 MiB
+    /// apart; a CPU's private ones are some hundred bytes apart.
+    #[inline]
+    const fn way(at: Ipa) -> usize {
+        (at.0 >> 8 ^ at.0 >> 12 ^ at.0 >> 16 ^ at.0 >> 23) as usize % NEAR
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -76,6 +119,7 @@ impl Board {
             }
             slots.push(Slot {
                 lines: Lines::default(),
+                wired: wired(plan, index),
                 deadline: None,
                 store: device.store.map(|(store, _)| store),
                 device: made,
@@ -111,8 +155,12 @@ impl Board {
             reset: false,
             power_off: false,
             remap: None,
-            recent: [None; RECENT],
-            next: 0,
+            recent: Recent::new(),
+            near: [Near::NOTHING; NEAR],
+            inputs: Lines::default(),
+            deadline: None,
+            asking: true,
+            news: News::ALL,
             learned: Vec::with_capacity(LEARNED),
             plan: plan.clone(),
         };
@@ -141,13 +189,20 @@ impl Board {
     }
 
     /// A read by a bus master.
+    #[inline]
     pub fn read(
         &mut self,
         world: &World<'_>,
         at: Ipa,
         how: Transaction,
     ) -> Result<Reply, BusFault> {
-        self.access(world, at, how, None)
+        if let Some(value) = self.peek(world.now, at, how) {
+            return Ok(Reply::Value(value));
+        }
+        match self.read_near(world, at, how) {
+            Some(reply) => reply,
+            None => self.far(world, at, how, None),
+        }
     }
 
     /// A write by a bus master.
@@ -158,16 +213,66 @@ impl Board {
         how: Transaction,
         value: u64,
     ) -> Result<Reply, BusFault> {
-        self.access(world, at, how, Some(value & how.width.mask()))
+        match self.write_near(world, at, how, value) {
+            Some(reply) => reply,
+            None => self.far(world, at, how, Some(value & how.width.mask())),
+        }
+    }
+
+    /// A read that changes nothing, of a device that was accessed lately; none if it is not one.
+    #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
+    #[inline(always)]
+    pub fn peek(&mut self, now: Instant, at: Ipa, how: Transaction) -> Option<u64> {
+        let (near, access) = self.near(at, how)?;
+        let slot = self.slots.get(usize::from(near.device))?;
+        let value = slot.device.peek(now, access)? & how.width.mask();
+        self.recent.read(now, at, value, near.window, how);
+        Some(value)
+    }
+
+    /// A read of a device that was accessed lately; none, and nothing done, if it is not one.
+    #[inline(never)]
+    pub fn read_near(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+    ) -> Option<Result<Reply, BusFault>> {
+        let (near, access) = self.near(at, how)?;
+        Some(match self.serve(world, near.device, access, None)? {
+            Ok(value) => {
+                let value = value & how.width.mask();
+                self.recent.read(world.now, at, value, near.window, how);
+                Ok(Reply::Value(value))
+            }
+            Err(why) => self.refused(world, at, how, None, why),
+        })
+    }
+
+    /// A write to a device that was accessed lately; none, and nothing done, if it is not one.
+    #[inline(never)]
+    pub fn write_near(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: u64,
+    ) -> Option<Result<Reply, BusFault>> {
+        let value = value & how.width.mask();
+        let (near, access) = self.near(at, how)?;
+        Some(match self.serve(world, near.device, access, Some(value))? {
+            Ok(_) => {
+                self.recent.write(world.now, at, value, near.window, how);
+                Ok(Reply::Done)
+            }
+            Err(why) => self.refused(world, at, how, Some(value), why),
+        })
     }
 
     /// What a tapped access, answered with [`Reply::Host`], read or wrote: it is the latest of
     /// [`recent`](Board::recent).
     pub fn record(&mut self, value: u64) {
-        let latest = self.next.checked_sub(1).unwrap_or(RECENT.wrapping_sub(1));
-        if let Some(Some(access)) = self.recent.get_mut(latest) {
-            access.value = value & access.width.mask();
-        }
+        self.recent.correct(value);
     }
 
     /// Brings every device whose deadline is due up to now.
@@ -183,7 +288,13 @@ impl Board {
 
     /// When [`advance`](Board::advance) is next owed.
     pub fn deadline(&self) -> Option<Instant> {
-        self.slots.iter().filter_map(|slot| slot.deadline).min()
+        self.deadline
+    }
+
+    /// What changed since this was last asked. Until then what was told of the rest holds.
+    #[inline]
+    pub fn take_news(&mut self) -> News {
+        core::mem::take(&mut self.news)
     }
 
     /// The output of a CPU's generic timer: drives the private interrupt that the map names.
@@ -206,20 +317,22 @@ impl Board {
     /// A CPU's interrupt inputs.
     pub fn cpu_lines(&self, cpu: u8) -> CpuLines {
         let irq = u16::from(cpu).wrapping_mul(2);
-        let any = |line| {
-            let mut slots = self.controllers.iter().filter_map(|c| self.slots.get(*c));
-            slots.any(|slot| slot.lines.is_high(line))
-        };
         CpuLines {
-            irq: any(irq),
-            fiq: any(irq.wrapping_add(1)),
+            irq: self.inputs.is_high(irq),
+            fiq: self.inputs.is_high(irq.wrapping_add(1)),
         }
     }
 
     /// The next thing that the board asks of its VM; call until `None`. After
     /// [`build`](Board::build) and [`reset`](Board::reset) it tells which windows to map for
     /// direct reads; aliases of such a window are told beside it.
+    #[inline]
     pub fn take_ask(&mut self) -> Option<BoardAsk> {
+        if self.asking { self.next_ask() } else { None }
+    }
+
+    #[cold]
+    fn next_ask(&mut self) -> Option<BoardAsk> {
         if core::mem::take(&mut self.power_off) {
             return Some(BoardAsk::PowerOff);
         }
@@ -229,7 +342,11 @@ impl Board {
         if let Some(on) = self.remap.take() {
             return Some(BoardAsk::Remap(on));
         }
-        let (window, direct) = self.direct.iter_mut().enumerate().find(|(_, d)| !d.told)?;
+        let mut untold = self.direct.iter_mut().enumerate().filter(|(_, d)| !d.told);
+        let Some((window, direct)) = untold.next() else {
+            self.asking = false;
+            return None;
+        };
         direct.told = true;
         Some(BoardAsk::DirectReads {
             window,
@@ -279,15 +396,147 @@ impl Board {
         })
     }
 
-    /// The last [`RECENT`] device accesses, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = &RecentAccess> {
-        let (newer, older) = self.recent.split_at_checked(self.next).unwrap_or_default();
-        older.iter().chain(newer).flatten()
+    /// The last [`RECENT`](super::RECENT) device accesses, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = RecentAccess> {
+        self.recent.iter(&self.plan.windows)
     }
 
     /// Unclaimed accesses under the policy `learn`, the first of each address: at most 64.
     pub fn learned(&self) -> &[RecentAccess] {
         &self.learned
+    }
+
+    /// The device that was accessed lately at this address, if it takes the access whole.
+    #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
+    #[inline(always)]
+    fn near(&self, at: Ipa, how: Transaction) -> Option<(Near, Access)> {
+        let near = *self.near.get(Near::way(at))?;
+        let offset = at.0.wrapping_sub(near.first);
+        if offset > near.last || how.width > Width::Word {
+            return None;
+        }
+        let access = Access {
+            region: near.region,
+            offset,
+            width: how.width,
+            initiator: how.initiator,
+            security: how.security,
+            privileged: how.privileged,
+        };
+        Some((near, access))
+    }
+
+    /// An access to a device; none if there is no such device.
+    #[inline]
+    fn serve(
+        &mut self,
+        world: &World<'_>,
+        device: u16,
+        access: Access,
+        value: Option<u64>,
+    ) -> Option<Result<u64, Refusal>> {
+        let index = usize::from(device);
+        let slot = self.slots.get_mut(index)?;
+        let mut cx = Cx::new(world.now, world.memory, slot.store);
+        let served = slot.device.access(&mut cx, access, value);
+        if served.lines != slot.lines
+            || served.deadline != slot.deadline
+            || served.sends
+            || cx.asked().is_some()
+        {
+            self.afterwards(world, index, &served, cx.asked());
+        }
+        Some(served.outcome)
+    }
+
+    /// What the device was left with after an access that changed something for others.
+    #[cold]
+    fn afterwards(&mut self, world: &World<'_>, index: usize, served: &Served, asked: Option<Ask>) {
+        if let Some(asked) = asked {
+            self.ask(index, asked);
+        }
+        self.outputs(index, served.lines, served.deadline, served.sends);
+        self.propagate(world);
+    }
+
+    /// The policy for an access that its device refused, and the record of it.
+    #[cold]
+    fn refused(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+        why: Refusal,
+    ) -> Result<Reply, BusFault> {
+        let found = self.bus.find(at, how.width.bytes()).ok();
+        let mut record = RecentAccess {
+            at: world.now,
+            initiator: how.initiator,
+            window: found.map(|found| found.window),
+            ipa: at,
+            offset: found.map_or(0, |found| found.offset),
+            write: value.is_some(),
+            width: how.width,
+            value: value.unwrap_or(0),
+            refused: false,
+        };
+        let fault = Err(BusFault::Refused(why));
+        let outcome = self.nobody(at, record, fault, record.write);
+        record.refused = outcome.is_err();
+        self.recent.note(&record);
+        outcome
+    }
+
+    /// An access to what is not near, or to nothing.
+    #[cold]
+    fn far(
+        &mut self,
+        world: &World<'_>,
+        at: Ipa,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        self.approach(at);
+        let reply = match value {
+            None => self.read_near(world, at, how),
+            Some(value) => self.write_near(world, at, how, value),
+        };
+        match reply {
+            Some(reply) => reply,
+            None => self.access(world, at, how, value),
+        }
+    }
+
+    /// Remembers the window at `at`, if a device can serve it there.
+    fn approach(&mut self, at: Ipa) {
+        let found = match self.bus.find(at, 1) {
+            Ok(found) if found.port.width >= Width::Word => found,
+            _ => return,
+        };
+        let Some(window) = self.plan.windows.get(found.window) else {
+            return;
+        };
+        let (WindowKind::Device { device, region }
+        | WindowKind::DirectReads { device, region, .. }) = window.kind
+        else {
+            return;
+        };
+        let (Ok(number), Ok(device)) = (u16::try_from(found.window), u16::try_from(device)) else {
+            return;
+        };
+        if let (Some(last), Some(near)) = (
+            window.bytes.checked_sub(Width::Word.bytes()),
+            self.near.get_mut(Near::way(at)),
+        ) {
+            *near = Near {
+                first: window.at.0,
+                last,
+                window: number,
+                device,
+                region,
+            };
+        }
     }
 
     fn access(
@@ -385,10 +634,7 @@ impl Board {
         if let Ok(Reply::Value(value)) = outcome {
             access.value = value;
         }
-        if let Some(slot) = self.recent.get_mut(self.next) {
-            *slot = Some(access);
-        }
-        self.next = self.next.wrapping_add(1) % RECENT;
+        self.recent.note(&access);
         outcome
     }
 
@@ -513,26 +759,58 @@ impl Board {
         };
         let mut cx = Cx::new(world.now, world.memory, slot.store);
         call(&mut *slot.device, &mut cx);
-        match cx.asked() {
-            None => {}
-            Some(Ask::Reset) => self.reset = true,
-            Some(Ask::PowerOff) => self.power_off = true,
-            Some(Ask::Remap(on)) => self.remap = Some(on),
-            Some(Ask::DirectReads { region, on }) => self.direct_reads(index, region, on),
+        if let Some(asked) = cx.asked() {
+            self.ask(index, asked);
         }
         self.lines_of(index);
     }
 
-    /// Compares a device's output lines with the last ones, and drives the wires of those that
-    /// changed.
+    fn ask(&mut self, index: usize, asked: Ask) {
+        self.asking = true;
+        match asked {
+            Ask::Reset => self.reset = true,
+            Ask::PowerOff => self.power_off = true,
+            Ask::Remap(on) => self.remap = Some(on),
+            Ask::DirectReads { region, on } => self.direct_reads(index, region, on),
+        }
+    }
+
     fn lines_of(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get(index) {
+            let (lines, deadline) = (slot.device.lines(), slot.device.deadline());
+            self.outputs(index, lines, deadline, slot.device.sends());
+        }
+    }
+
+    /// Compares a device's output lines with the last ones, and drives the wires of those that
+    /// changed; notes its deadline, and whether it is a console that sends.
+    fn outputs(&mut self, index: usize, lines: Lines, deadline: Option<Instant>, sends: bool) {
+        if sends && self.plan.console == Some(index) {
+            self.news |= News::CONSOLE;
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        slot.deadline = slot.device.deadline();
-        let lines = slot.device.lines();
+        let earlier = core::mem::replace(&mut slot.deadline, deadline);
         let mut changed = lines.0 ^ slot.lines.0;
+        let wired = slot.wired.0;
         slot.lines = lines;
+        if earlier != deadline {
+            let first = self.slots.iter().filter_map(|slot| slot.deadline).min();
+            if first != self.deadline {
+                self.news |= News::DEADLINE;
+            }
+            self.deadline = first;
+        }
+        if changed != 0 && self.controllers.contains(&index) {
+            let controllers = self.controllers.iter().filter_map(|c| self.slots.get(*c));
+            let inputs = Lines(controllers.fold(0, |all, slot| all | slot.lines.0));
+            if inputs != self.inputs {
+                self.news |= News::LINES;
+            }
+            self.inputs = inputs;
+        }
+        changed &= wired;
         // At most 64 rounds: one for each line.
         while changed != 0 {
             let line = changed.trailing_zeros() as u16;
@@ -596,6 +874,7 @@ impl Board {
                 let (device, region, on) = (*device, *region, *at_reset);
                 self.direct_reads(device, region, on);
                 self.tell_again(device, region);
+                self.asking = true;
             }
         }
     }
@@ -633,6 +912,15 @@ fn port(plan: &Plan, window: &Window) -> Port {
     };
     let entry = device.and_then(|device| catalog::find(&device.compatible));
     entry.map_or(Port::DOUBLE, |entry| entry.port)
+}
+
+/// The output lines of a device that a wire begins at.
+fn wired(plan: &Plan, index: usize) -> Lines {
+    let lines = plan.wires.iter().filter_map(|wire| match wire.from {
+        Source::Device { device, line } if device == index => Some(line),
+        _ => None,
+    });
+    lines.fold(Lines::default(), |all, line| all.with(line, true))
 }
 
 /// Whether `window` is the register block `region` of `device`, or an alias of a part of it.

@@ -18,6 +18,7 @@ mod files;
 mod machine;
 mod pass_through;
 pub mod plan;
+mod recent;
 #[cfg(test)]
 mod tests;
 pub mod wiring;
@@ -127,6 +128,51 @@ pub enum BoardAsk {
     },
     /// Switch the windows that the map calls remappable.
     Remap(bool),
+}
+
+/// What may have changed since it was last asked for: a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News(u8);
+
+impl News {
+    /// A CPU's interrupt inputs.
+    pub const LINES: Self = Self(1);
+    /// The deadline.
+    pub const DEADLINE: Self = Self(2);
+    /// The console has sent.
+    pub const CONSOLE: Self = Self(4);
+    /// The level of a CPU's virtual timer, as the board sees it.
+    pub const TIMER: Self = Self(8);
+    /// All of that.
+    pub const ALL: Self = Self(15);
+
+    /// Whether there is none at all.
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether there is this.
+    #[inline]
+    pub const fn has(self, what: Self) -> bool {
+        self.0 & what.0 != 0
+    }
+}
+
+impl core::ops::BitOr for News {
+    type Output = Self;
+
+    #[inline]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl core::ops::BitOrAssign for News {
+    #[inline]
+    fn bitor_assign(&mut self, other: Self) {
+        *self = *self | other;
+    }
 }
 
 /// What is nearest to an address, for a report.

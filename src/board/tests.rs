@@ -687,7 +687,7 @@ fn the_last_accesses_are_kept_oldest_first() {
         (8..40).map(|v| (true, 0, v << 4)).collect::<Vec<_>>()
     );
     let _ = board.read(&now(9), Ipa(0x3010), cpu(Width::Half));
-    let last = *board.recent().last().expect("there is one");
+    let last = board.recent().last().expect("there is one");
     assert_eq!(
         (last.at, last.width, last.refused),
         (Instant(9), Width::Half, true)
@@ -701,7 +701,7 @@ fn the_last_accesses_are_kept_oldest_first() {
 
 /// What the last accesses were, oldest first: whether a write, offset, width, value, refused.
 fn recent(board: &Board) -> Vec<(bool, u64, Width, u64, bool)> {
-    let seen = |a: &RecentAccess| (a.write, a.offset, a.width, a.value, a.refused);
+    let seen = |a: RecentAccess| (a.write, a.offset, a.width, a.value, a.refused);
     board.recent().map(seen).collect()
 }
 

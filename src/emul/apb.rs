@@ -9,10 +9,12 @@
 use crate::access::{Access, Refusal, Width};
 
 /// The bits by which an access is shifted within its register's word.
+#[inline]
 const fn lane(access: Access) -> u32 {
     ((access.offset & 3) as u32).wrapping_mul(8)
 }
 
+#[inline]
 fn fits(access: Access) -> bool {
     access.width <= Width::Word && access.offset & access.width.bytes().wrapping_sub(1) == 0
 }
@@ -24,6 +26,16 @@ pub fn read(access: Access, register: impl FnOnce(u64) -> u32) -> Result<u64, Re
     }
     let word = u64::from(register(access.offset & !3));
     Ok(word.wrapping_shr(lane(access)) & access.width.mask())
+}
+
+/// As [`read`], of a register that [`Device::peek`](super::Device::peek) may tell of, or not.
+#[inline]
+pub fn peek(access: Access, register: impl FnOnce(u64) -> Option<u32>) -> Option<u64> {
+    if !fits(access) {
+        return None;
+    }
+    let word = u64::from(register(access.offset & !3)?);
+    Some(word.wrapping_shr(lane(access)) & access.width.mask())
 }
 
 /// Writes the register in which `access` lies; `register` is given its word offset.

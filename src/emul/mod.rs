@@ -71,10 +71,50 @@ pub trait Device: Send {
     /// a cold reset.
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal>;
 
+    /// One access, from bringing the state up to now to what the board looks at afterwards: the
+    /// board's one call for it, because calls through a table cost.
+    fn access(&mut self, cx: &mut Cx<'_>, access: Access, write: Option<u64>) -> Served {
+        self.advance(cx);
+        let outcome = match write {
+            None => self.read(cx, access),
+            Some(value) => self.write(cx, access, value).map(|()| 0),
+        };
+        Served {
+            outcome,
+            lines: self.lines(),
+            deadline: self.deadline(),
+            sends: self.sends(),
+        }
+    }
+
+    /// The value of a register at `now`, if neither the read nor the time that has gone by changes
+    /// anything beside it; else none. The board asks for this first, and needs nothing else then.
+    fn peek(&self, _now: Instant, _access: Access) -> Option<u64> {
+        None
+    }
+
+    /// Whether the serial port, if there is one, has sent what nobody has taken.
+    fn sends(&self) -> bool {
+        false
+    }
+
     /// The serial port, if the device has one.
     fn serial(&mut self) -> Option<&mut dyn SerialPort> {
         None
     }
+}
+
+/// An access that a device has carried out or refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Served {
+    /// What [`Device::read`] gave, or 0 for a write; or the refusal.
+    pub outcome: Result<u64, Refusal>,
+    /// [`Device::lines`] afterwards.
+    pub lines: Lines,
+    /// [`Device::deadline`] afterwards.
+    pub deadline: Option<Instant>,
+    /// [`Device::sends`] afterwards.
+    pub sends: bool,
 }
 
 /// The bytes that go over a device's serial line.

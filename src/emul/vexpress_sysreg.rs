@@ -313,6 +313,14 @@ impl Device for VexpressSysreg {
         apb::read(access, |offset| self.get(cx.now, offset))
     }
 
+    /// No register changes by a read, and the counters follow from the time.
+    fn peek(&self, now: Instant, access: Access) -> Option<u64> {
+        if access.region != 0 || access.offset >= SIZE {
+            return None;
+        }
+        apb::peek(access, |offset| Some(self.get(now, offset)))
+    }
+
     fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
         if access.region != 0 || access.offset >= SIZE {
             return Err(Refusal::NoRegister);

@@ -1,8 +1,12 @@
-//! A trapped access: syndrome or instruction -> [`Transfer`] -> bus -> write-back.
+//! A trapped access: syndrome or instruction -> accesses of the bus -> write-back.
 //!
 //! [`transfer::classify`] says what an abort at stage 2 is; each kind has a named outcome in
-//! [`Abort`]. PC and IT state move only in [`Transfer::finish_read`] and
-//! [`Transfer::finish_write`], after the bus has answered.
+//! [`Abort`]. With a valid syndrome it is a [`Transfer`], one access of one register. Otherwise
+//! [`decode`] makes an [`instruction::Operation`] of the instruction, and [`execute`] carries it
+//! out; [`sequence`] goes on behind a load-exclusive.
+//!
+//! PC and IT state move only after the last access has been answered. Nothing here knows of VMs or
+//! devices: what an instruction reaches is [`execute::Reach`], which the VM implements.
 
 pub mod decode;
 pub mod execute;

@@ -22,6 +22,7 @@ use crate::mmio::decode::decode;
 use crate::mmio::execute::{self, Ended, execute};
 use crate::mmio::instruction::{Bank, Class, General, Operation};
 use crate::mmio::sequence::{self, End};
+use crate::mmio::syndrome::{DataAbort, Syndrome};
 use crate::mmio::transfer::is_big_endian;
 use crate::vcpu::{Vcpu, mode};
 
@@ -157,14 +158,17 @@ impl Vm {
         trap: Trap,
         reason: Reason,
     ) -> Next {
-        match self.board.plan().cannot_emulate {
-            CannotEmulate::Stop => self.stop_at(cpu, regs, core, reason, Some(trap)),
-            CannotEmulate::Abort => {
-                let write = crate::mmio::syndrome::DataAbort(trap.esr as u32).wnr();
-                let fault = DataFault::external(trap.far, write);
-                self.inject(cpu, regs, core, Exception::Data(fault))
-            }
+        if !self.aborts_instead() {
+            return self.stop_at(cpu, regs, core, reason, Some(trap));
         }
+        let write = DataAbort(Syndrome(trap.esr).iss()).wnr();
+        let fault = DataFault::external(trap.far, write);
+        self.inject(cpu, regs, core, Exception::Data(fault))
+    }
+
+    /// The board's policy: what cannot be emulated is an external abort, and no report.
+    pub(super) fn aborts_instead(&self) -> bool {
+        self.board.plan().cannot_emulate == CannotEmulate::Abort
     }
 }
 
@@ -201,7 +205,7 @@ fn carry_out<C: Core>(
     let (at, _) = execute::locate(&load.address, regs, reach);
     execute(&Operation::General(*load), length, big_endian, regs, reach)?;
     let core = &mut *reach.core;
-    match sequence::carry_out(regs, &mut |regs| fetch(regs, core), decode) {
+    match sequence::carry_out(regs, &mut |regs| fetch(regs, core)) {
         End::Left => Ok(()),
         End::Lost => {
             *regs = before;
@@ -222,3 +226,6 @@ fn carry_out<C: Core>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ pub mod inject;
 mod instruction;
 mod pmu;
 mod psci;
+pub mod quick;
 mod reach;
 mod registers;
 pub mod report;
@@ -40,7 +41,7 @@ mod traps;
 mod undef;
 
 use crate::access::Width;
-use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, Plan, World};
+use crate::board::{Board, BoardAsk, CpuLines, CpuTimer, MapError, News, Plan, World};
 use crate::emul::Reset;
 use crate::memory::BoardMemory;
 use crate::mmio::syndrome::{Syndrome, ec};
@@ -221,6 +222,7 @@ impl Clock {
         Self { hz, whole }
     }
 
+    #[inline]
     fn at(self, ticks: u64) -> Instant {
         Instant(match self.whole {
             Some(ns) => ticks.saturating_mul(ns),
@@ -268,6 +270,8 @@ pub struct Vm {
     /// Whether the host hides the current mode's SPSR (see [`banks`]); asked at the first entry.
     hides_spsr: Option<bool>,
     stopped: Option<Stopped>,
+    /// See [`Vm::take_news`].
+    news: News,
 }
 
 /// CNTV_CTL: enabled, not masked, condition met.
@@ -310,6 +314,7 @@ impl Vm {
             peripheral_base: peripheral_base(plan),
             hides_spsr: None,
             stopped: None,
+            news: News::ALL,
         })
     }
 
@@ -351,6 +356,7 @@ impl Vm {
             };
         }
         self.stopped = None;
+        self.news = News::ALL;
         let world = World {
             now: self.clock.at(core.ticks()),
             memory: core.memory(),
@@ -398,6 +404,13 @@ impl Vm {
             .is_some_and(|c| c.virtual_level)
     }
 
+    /// What may have changed since this was last asked: most traps change nothing of what the
+    /// metal brings up to date before an entry.
+    #[inline]
+    pub fn take_news(&mut self) -> News {
+        core::mem::take(&mut self.news) | self.board.take_news()
+    }
+
     /// When [`Vm::catch_up`] is next owed.
     pub fn deadline(&self) -> Option<Instant> {
         let timers = self.cpus.iter().filter_map(|c| c.timer_deadline);
@@ -415,6 +428,7 @@ impl Vm {
     }
 
     /// The board's time.
+    #[inline]
     pub fn now(&self, core: &impl Core) -> Instant {
         self.clock.at(core.ticks())
     }
@@ -448,7 +462,8 @@ impl Vm {
     }
 
     /// What the board asks for, as the metal's next step.
-    fn asks(&mut self) -> Next {
+    #[inline]
+    pub fn asks(&mut self) -> Next {
         match self.board.take_ask() {
             None => Next::Resume,
             Some(BoardAsk::Reset) => Next::Reset,
@@ -458,7 +473,18 @@ impl Vm {
     }
 
     /// Brings the timers' outputs up to now, if one may have changed.
+    #[inline]
     fn sync_lines(&mut self, cpu: u8, core: &mut impl Core, now: Instant) {
+        let Some(state) = self.cpus.get(usize::from(cpu)) else {
+            return;
+        };
+        if state.virtual_level || state.timer_deadline.is_some_and(|d| d <= now) {
+            self.timers_outputs(cpu, core, now);
+        }
+    }
+
+    #[cold]
+    fn timers_outputs(&mut self, cpu: u8, core: &mut impl Core, now: Instant) {
         let Some(state) = self.cpus.get(usize::from(cpu)) else {
             return;
         };
@@ -481,6 +507,7 @@ impl Vm {
         };
         if state.virtual_level != level {
             state.virtual_level = level;
+            self.news |= News::TIMER;
             let world = World {
                 now,
                 memory: core.memory(),
@@ -496,6 +523,7 @@ impl Vm {
             return;
         };
         let ticks = core.ticks();
+        self.news |= News::DEADLINE;
         state.timer_deadline = state.timer.deadline(ticks, self.clock.hz);
         let level = state.timer.output(ticks);
         self.board.timer_line(

@@ -68,7 +68,7 @@ impl<C: Core> Reach<'_, C> {
         let found = match self.page {
             Some((known, kind, found)) if known == page && kind == how => found,
             _ => {
-                let found = self.stage_1(page, how)?;
+                let found = self.stage_1(at, how)?;
                 self.page = Some((page, how, found));
                 found
             }
@@ -189,7 +189,17 @@ impl<C: Core> Reach<'_, C> {
 }
 
 impl<C: Core> execute::Reach for Reach<'_, C> {
+    #[inline]
     fn read(&mut self, at: u64, width: Width, user: bool) -> Result<u64, DataFault> {
+        let aligned = at & width.bytes().wrapping_sub(1) == 0;
+        if aligned && (at ^ self.trap.far) & !PAGE == 0 {
+            // What faulted, and mostly a register whose read changes nothing.
+            let ipa = Ipa(self.trap.ipa.0 & !PAGE | at & PAGE);
+            let how = self.transaction(width, user);
+            if let Some(value) = self.board.peek(self.now, ipa, how) {
+                return Ok(value);
+            }
+        }
         if at & width.bytes().wrapping_sub(1) != 0 {
             return self.pieces(at, width, None, user);
         }

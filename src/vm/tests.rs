@@ -10,7 +10,8 @@ use std::format;
 use std::string::ToString;
 use vm_fdt::FdtWriter;
 
-/// One CPU, RAM at 0x6000_0000, a UART at 0x1000_9000, a GIC at 0x1e00_1000.
+/// One CPU, RAM at 0x6000_0000 and an emulated device like RAM behind it, a UART at 0x1000_9000,
+/// a GIC at 0x1e00_1000.
 fn map(cpu: &str, secure: bool) -> Vec<u8> {
     let mut f = FdtWriter::new().unwrap();
     let root = f.begin_node("").unwrap();
@@ -72,13 +73,17 @@ fn map(cpu: &str, secure: bool) -> Vec<u8> {
     f.property_array_u32("reg", &[0x1000_9000, 0x1000]).unwrap();
     f.property_array_u32("interrupts", &[0, 5, 4]).unwrap();
     f.end_node(uart).unwrap();
+    let ram = f.begin_node("device@60010000").unwrap();
+    f.property_string("compatible", "reliquary,ram").unwrap();
+    f.property_array_u32("reg", &[0x6001_0000, 0x1000]).unwrap();
+    f.end_node(ram).unwrap();
     f.end_node(root).unwrap();
     f.finish().unwrap()
 }
 
 pub(super) const A9: &str = "arm,cortex-a9";
 const A15: &str = "arm,cortex-a15";
-const A57: &str = "arm,cortex-a57";
+pub(super) const A57: &str = "arm,cortex-a57";
 const HZ: u64 = 62_500_000;
 const UART: u64 = 0x1000_9000;
 
@@ -184,7 +189,7 @@ impl Guest {
         self.regs.x[22] = RAM + 0x104;
         self.trap(0x30, 0x22)
     }
-    fn reason(&self) -> report::Reason {
+    pub fn reason(&self) -> report::Reason {
         self.vm.report().expect("a report").reason()
     }
 }

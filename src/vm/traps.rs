@@ -2,7 +2,7 @@
 //!
 //! | EC | class | outcome |
 //! |---|---|---|
-//! | 0x24 | data abort | the bus; see [`crate::mmio::Abort`] for the rest |
+//! | 0x24 | data abort | the bus, by the syndrome or by [`super::instruction`]; see [`Abort`] for the rest |
 //! | 0x20 | instruction abort | prefetch abort for the guest; from a device, a report |
 //! | 0x01 | WFI, WFE | [`Next::Wait`] until a line is high; WFE goes on |
 //! | 0x03, 0x04, 0x05, 0x0c, 0x08 | MCR, MRC, MCRR, MRRC, VMRS | [`super::cp15`] |
@@ -252,27 +252,33 @@ impl Vm {
         let abort = DataAbort(Syndrome(trap.esr).iss());
         let at_vector = !self.model.aarch64
             && regs.pc == inject::vectors(core).wrapping_add(vector::PREFETCH_ABORT);
-        let reason = if abort.s1ptw() {
-            Reason::TableInDevice
-        } else if at_vector {
-            Reason::NoVector
-        } else if !abort.fault().is_of_stage_2() {
-            Reason::HostFault(abort.fault())
-        } else if self
-            .board
-            .nearest(trap.ipa)
-            .is_some_and(|n| n.inside.is_some())
-        {
-            Reason::FetchFromDevice
-        } else {
-            let (before, from) = (regs.pc, regs.mode());
-            inject::inject(regs, core, self.model.aarch64, Exception::PrefetchAbort);
-            if regs.pc != before {
-                return self.settle(cpu, regs, core, from, Then::Go);
-            }
-            Reason::NoVector
+        let in_device = || {
+            let near = self.board.nearest(trap.ipa);
+            near.is_some_and(|n| n.inside.is_some())
         };
-        self.stop_at(cpu, regs, core, reason, Some(trap))
+        let reason = if abort.s1ptw() {
+            Some(Reason::TableInDevice)
+        } else if at_vector {
+            Some(Reason::NoVector)
+        } else if !abort.fault().is_of_stage_2() {
+            Some(Reason::HostFault(abort.fault()))
+        } else if in_device() {
+            Some(Reason::FetchFromDevice)
+        } else {
+            None
+        };
+        let abort_instead = !at_vector && self.aborts_instead();
+        match reason {
+            Some(Reason::TableInDevice | Reason::FetchFromDevice) if abort_instead => {}
+            Some(reason) => return self.stop_at(cpu, regs, core, reason, Some(trap)),
+            None => {}
+        }
+        let (before, from) = (regs.pc, regs.mode());
+        inject::inject(regs, core, self.model.aarch64, Exception::PrefetchAbort);
+        if regs.pc == before {
+            return self.stop_at(cpu, regs, core, Reason::NoVector, Some(trap));
+        }
+        self.settle(cpu, regs, core, from, Then::Go)
     }
 
     /// A coprocessor move that trapped.

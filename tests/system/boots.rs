@@ -253,6 +253,44 @@ fn virt_v7_runs_u_boot_in_place_on_a_gicv2_host() {
     u_boot("qemu-virt-gicv2");
 }
 
+/// U-Boot finds the board's fw_cfg at its start, reads the directory through it by its own
+/// doubleword store to the DMA address, and prints it as it does on QEMU's `virt`: names padded
+/// to 56 characters. A transfer described by hand moves a file.
+#[test]
+fn u_boot_reads_the_maps_files_from_fw_cfg() {
+    for host in HOSTS {
+        let outcome = play(
+            "tests/fw-cfg.toml",
+            host,
+            &[
+                "Hit any key",
+                "> ",
+                "=> ",
+                "> qfw list; qfw cpus",
+                "opt/org.example/motd ",
+                "opt/org.example/bytes ",
+                "1 cpu(s) online",
+                "=> ",
+                "> mw.w 9020008 2100; md.l 9020000 1",
+                "09020000: fffe0100",
+                "=> ",
+                // A descriptor at 0x41000000, big-endian: select 0x20 and read 18 bytes.
+                "> mw.l 41000000 0a002000; mw.l 41000004 12000000; mw.l 41000008 0",
+                "=> ",
+                "> mw.l 4100000c 00100041; mw.l 41001000 0 8; mw.l 9020014 00000041",
+                "=> ",
+                "> md.l 41000000 1; md.b 41001000 14",
+                "41000000: 00000000",
+                "hello from the m",
+                "61 70 00 00",
+                "=> ",
+            ],
+        );
+        let line = format!("{:<56}", "opt/org.example/motd");
+        assert!(outcome.apart.contains(&line), "{}", outcome.apart);
+    }
+}
+
 #[test]
 fn devices_of_the_host_answer_the_same_with_and_without_a_tap() {
     let said = |system, host| {

@@ -17,7 +17,7 @@ pub struct Host {
 }
 
 /// How QEMU plays a host; those that are boards only have none.
-const QEMU: [(&str, &[&str]); 2] = [
+const QEMU: [(&str, &[&str]); 3] = [
     (
         "qemu-virt",
         &[
@@ -25,6 +25,19 @@ const QEMU: [(&str, &[&str]); 2] = [
             "virt,virtualization=on,gic-version=3",
             "-cpu",
             "cortex-a57",
+            "-smp",
+            "2",
+            "-m",
+            "1G",
+        ],
+    ),
+    (
+        "qemu-virt-max",
+        &[
+            "-M",
+            "virt,virtualization=on,gic-version=3",
+            "-cpu",
+            "max",
             "-smp",
             "2",
             "-m",

@@ -103,6 +103,26 @@ impl Run {
 
 /// Boots a system with a script, shows nothing, and gives all that was printed: for tests.
 pub fn boot(system: &Path, host: &str, script: &Script, timeout: Duration) -> Result<Outcome> {
+    boot_by(system, host, script, timeout, false)
+}
+
+/// The same with one nanosecond an instruction: for tests of what something costs.
+pub fn boot_counted(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+) -> Result<Outcome> {
+    boot_by(system, host, script, timeout, true)
+}
+
+fn boot_by(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+    icount: bool,
+) -> Result<Outcome> {
     let system = System::read(system)?;
     let built: Built = build::build(&system, Some(host))?;
     // Tests of one system run side by side: each has its own file.
@@ -116,7 +136,7 @@ pub fn boot(system: &Path, host: &str, script: &Script, timeout: Duration) -> Re
         vms: &built.vms,
         script,
         timeout: Some(timeout),
-        icount: false,
+        icount,
         qemu: &[],
         log: None,
         show: false,

@@ -115,6 +115,8 @@ impl Test {
                 &threads,
             ];
             tally.step("whole systems under QEMU", cargo(&boots));
+            let costs = cargo(&["test", "--package", "reliquary-cli", "--test", "costs"]);
+            tally.step("costs in instructions", costs);
             let mut faults = cargo(&["test", "--package", "reliquary-cli", "--test", "el2_faults"]);
             faults.env(hypervisor::FAULT_INJECTION, "1");
             tally.step("failures of the hypervisor itself", faults);

@@ -80,7 +80,8 @@ fn name() -> &'static str {
     unsafe { core::str::from_utf8_unchecked(core::slice::from_raw_parts(start, size)) }
 }
 
-fn end(last: fmt::Arguments<'_>) -> ! {
+/// Prints the last line, and turns the board off.
+pub fn end(last: fmt::Arguments<'_>) -> ! {
     println!("{last}");
     // SAFETY: null, or what `begin` stored: a `&'static Board`.
     match unsafe { BOARD.load(Ordering::Relaxed).as_ref() } {
@@ -110,7 +111,12 @@ fn psci_system_off() {
 }
 
 #[cfg(target_arch = "arm")]
-fn psci_system_off() {}
+fn psci_system_off() {
+    // SAFETY: the same; HVC #0, which an assembler for Armv7-A without its extension refuses.
+    unsafe {
+        core::arch::asm!(".inst 0xe1400070", in("r0") 0x8400_0008_u32, options(nomem, nostack));
+    }
+}
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {

@@ -10,12 +10,14 @@ pub mod arm32;
 pub mod arm64;
 pub mod check;
 pub mod console;
+pub mod cost;
 pub mod device;
 #[cfg(target_arch = "aarch64")]
 pub mod forwarded;
 pub mod gic;
 #[cfg(target_arch = "arm")]
 pub mod identity;
+pub mod loadstore;
 
 /// A board, as far as every program needs it.
 pub struct Board {
@@ -35,6 +37,11 @@ pub enum Off {
 
 /// QEMU virt's layout, 64-bit.
 pub const VIRT_V8: Board = Board {
+    console: 0x0900_0000,
+    off: Off::Psci,
+};
+/// QEMU virt's layout, 32-bit.
+pub const VIRT_V7: Board = Board {
     console: 0x0900_0000,
     off: Off::Psci,
 };

@@ -12,6 +12,13 @@ impl Guest {
     /// device lets go of the line: look, before the board answers anything.
     #[inline]
     pub(super) fn resample_forwarded(&mut self) {
+        if !self.forwarded.is_empty() {
+            self.resample_each();
+        }
+    }
+
+    #[cold]
+    fn resample_each(&mut self) {
         for index in 0..self.forwarded.len() {
             let (intid, active) = self.forwarded[index];
             if active && !gic::is_pending(intid) {

@@ -15,9 +15,10 @@ use account::{Account, Thousandths};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use reliquary::board::BoardAsk;
+use reliquary::board::{BoardAsk, News};
 use reliquary::units::{Instant, Ipa};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
+use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
 pub use windows::{Image, Place};
@@ -51,6 +52,9 @@ pub struct Guest {
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
+    /// The console, if bytes wait, typed ahead or for room in the link: each exit is an occasion
+    /// for them.
+    pub waiting: News,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
@@ -109,6 +113,7 @@ impl Guest {
             timer_forwarded: false,
             armed: None,
             typed_ahead: false,
+            waiting: News::default(),
             flush_at: None,
             account: Account::default(),
         }
@@ -145,38 +150,99 @@ impl Guest {
         self.account = Account::begin();
     }
 
-    /// Interrupt inputs, timer and console, as the board has them now.
-    #[inline]
-    fn before_entry(&mut self) {
-        if self.typed_ahead {
-            self.receive();
+    /// A synchronous exception that takes more than an answer.
+    #[inline(never)]
+    fn sync(&mut self, vcpu: &mut Vcpu, trap: Trap) {
+        self.resample_forwarded();
+        match self.vm.trap(CPU, vcpu, &mut self.hardware, trap) {
+            Next::Resume => self.before_return(),
+            next => self.act(next, vcpu),
         }
-        if self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
+    }
+
+    /// After an access that may have changed something.
+    #[inline]
+    fn look(&mut self, vcpu: &mut Vcpu) {
+        match self.vm.asks() {
+            Next::Resume => self.before_return(),
+            next => self.act(next, vcpu),
+        }
+    }
+
+    /// Before the guest goes on after a trap that asked for nothing: most change nothing for
+    /// [`bring_up`](Guest::bring_up).
+    #[inline]
+    fn before_return(&mut self) {
+        let news = self.vm.take_news() | self.waiting;
+        if !news.is_none() {
+            self.bring_up(news);
+        }
+    }
+
+    /// Interrupt inputs, timer and console, as the board has them now.
+    fn before_entry(&mut self) {
+        let news = self.vm.take_news();
+        self.bring_up(news | News::ALL);
+    }
+
+    /// What of it `news` tells.
+    fn bring_up(&mut self, mut news: News) {
+        if news.has(News::CONSOLE) && self.typed_ahead {
+            self.receive();
+            news |= self.vm.take_news();
+        }
+        if news.has(News::TIMER) && self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
             self.timer_forwarded = false;
             gic::deactivate(counter::VIRTUAL_TIMER);
         }
-        let lines = self.vm.lines(CPU);
-        let mut wanted = self.controls.hcr;
-        if lines.irq {
-            wanted |= hcr::VI;
+        if news.has(News::LINES) {
+            let lines = self.vm.lines(CPU);
+            let mut wanted = self.controls.hcr;
+            if lines.irq {
+                wanted |= hcr::VI;
+            }
+            if lines.fiq {
+                wanted |= hcr::VF;
+            }
+            if wanted != self.hcr {
+                self.hcr = wanted;
+                msr!("hcr_el2", wanted);
+            }
         }
-        if lines.fiq {
-            wanted |= hcr::VF;
+        if news.has(News::CONSOLE) {
+            self.drain();
         }
-        if wanted != self.hcr {
-            self.hcr = wanted;
-            msr!("hcr_el2", wanted);
+        if news.has(News::DEADLINE) {
+            let deadline = self.vm.deadline();
+            if deadline != self.armed {
+                self.arm(deadline, self.flush_due());
+            }
         }
-        if let Some(port) = self.vm.board().console()
-            && console::drain(self.number, port)
-        {
+    }
+
+    /// Takes what the console has sent, and sees that the link sends it.
+    #[inline(never)]
+    fn drain(&mut self) {
+        let drained = match self.vm.board().console() {
+            Some(port) => console::drain(self.number, port),
+            None => console::Drained::Nothing,
+        };
+        if drained != console::Drained::Nothing {
             self.account.speaks();
         }
-        let deadline = self.vm.deadline();
-        let flush = console::flush_due(self.hardware.hz());
-        if deadline != self.armed || flush.is_some() != self.flush_at.is_some() {
-            self.arm(deadline, flush);
+        self.waiting = if self.typed_ahead || drained == console::Drained::Some {
+            News::CONSOLE
+        } else {
+            News::default()
+        };
+        let flush = self.flush_due();
+        if flush.is_some() != self.flush_at.is_some() {
+            self.arm(self.vm.deadline(), flush);
         }
+    }
+
+    fn flush_due(&self) -> Option<u64> {
+        console::flush_due(self.hardware.hz())
     }
 
     /// What a trap asked for, until the guest can be entered again.
@@ -369,13 +435,14 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     guest.account.traps += 1;
     let far = mrs!("far_el2");
     let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
-    guest.resample_forwarded();
-    match guest
-        .vm
-        .trap(CPU, vcpu, &mut guest.hardware, Trap { esr, far, ipa })
-    {
-        Next::Resume => guest.before_entry(),
-        next => guest.act(next, vcpu),
+    let trap = Trap { esr, far, ipa };
+    if !guest.forwarded.is_empty() || !guest.waiting.is_none() {
+        return guest.sync(vcpu, trap);
+    }
+    match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap) {
+        Quick::Done => {}
+        Quick::Look => guest.look(vcpu),
+        Quick::Not => guest.sync(vcpu, trap),
     }
 }
 

@@ -115,7 +115,7 @@ impl Gic {
         self.config.implemented(n) & group
     }
 
-    pub(super) fn read_distributor(&mut self, cpu: usize, access: Access) -> Result<u32, Refusal> {
+    pub(super) fn read_distributor(&self, cpu: usize, access: Access) -> Result<u32, Refusal> {
         let view = self.view(access);
         let v2 = self.config.architecture == Architecture::V2;
         Ok(match Register::at(access)? {

@@ -41,6 +41,7 @@ mod tests;
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Line, Lines, Reset};
 use crate::access::{Access, Refusal, Security};
+use crate::units::Instant;
 use cpu_interface::CpuInterface;
 use interrupts::{Interrupts, SGIS, bit, place};
 
@@ -301,6 +302,15 @@ impl Device for Gic {
             1 => self.read_cpu_interface(cpu, access).map(u64::from),
             _ => Err(Refusal::NoRegister),
         }
+    }
+
+    /// The distributor: none of its registers changes by a read.
+    fn peek(&self, _: Instant, access: Access) -> Option<u64> {
+        let cpu = access.initiator.cpu();
+        if access.region != 0 || cpu >= usize::from(self.config.cpus) {
+            return None;
+        }
+        self.read_distributor(cpu, access).ok().map(u64::from)
     }
 
     fn write(&mut self, _: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {

@@ -26,6 +26,8 @@ pub(super) enum Register {
 }
 
 impl Register {
+    #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
+    #[inline(always)]
     pub(super) const fn at(offset: u64) -> Self {
         match offset {
             0x00 => Self::Uartdr,

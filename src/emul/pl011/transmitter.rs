@@ -65,6 +65,11 @@ impl Transmitter {
         self.fifo.pop().map(|word| word as u8)
     }
 
+    /// Whether the wire holds something for its other end.
+    pub(super) const fn is_heard(&self) -> bool {
+        self.wire.len() > 0
+    }
+
     pub(super) const fn wire_has_room(&self) -> bool {
         self.wire.len() < WIRE
     }

@@ -5,7 +5,8 @@
 //!
 //! - UNPREDICTABLE registers (an odd Rt of LDRD, Rt or Rm of 15, Rt that is Rn and written back)
 //!   are taken by their numbers. There is nothing plain to do, so they are [`Undecoded`], with R15
-//!   as a base that is written back, R15 and "R16" as a pair, an empty list.
+//!   as a base that is written back, R15 and "R16" as a pair, an empty list, LDRD and STRD with
+//!   P clear and W set.
 //! - Bits that should be 0 or 1 are not looked at. The W bit of LDM (User registers) and STM (User
 //!   registers) is such a bit, and is taken to mean what it means otherwise.
 
@@ -250,4 +251,131 @@ fn preload(word: u32, opcode: u32) -> Result<Operation, Undecoded> {
         offset,
         Index::Offset,
     )?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn general(word: u32) -> General {
+        match decode(word) {
+            Ok(Operation::General(general)) => general,
+            other => panic!("{word:#x}: {other:?}"),
+        }
+    }
+
+    fn block(word: u32) -> Multiple {
+        match decode(word) {
+            Ok(Operation::Multiple(multiple)) => multiple,
+            other => panic!("{word:#x}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_condition_is_not_looked_at_but_1111_is_another_instruction() {
+        assert_eq!(decode(0x0591_0004), decode(0xe591_0004)); // ldreq, ldr r0, [r1, #4]
+        assert!(matches!(decode(0xf591_0004), Ok(Operation::Prefetch(_))));
+    }
+
+    #[test]
+    fn write_back_to_the_pc_is_no_load() {
+        for word in [
+            0xe5bf_0004,
+            0xe49f_0004,
+            0xe73f_0001,
+            0xe1ff_00b0,
+            0xe8bf_0001,
+            0xf8bf_0a00,
+        ] {
+            assert_eq!(decode(word), Err(Undecoded), "{word:#x}");
+        }
+        assert_eq!(
+            general(0xe59f_0004).address.base,
+            crate::mmio::instruction::Base::Pc
+        );
+    }
+
+    #[test]
+    fn a_pair_is_a_register_and_the_next_but_not_r16() {
+        for word in [0xe1c0_10d0, 0xe1b0_1f9f, 0xe1a0_2f91] {
+            assert_eq!(
+                (general(word).first, general(word).second),
+                (1, Some(2)),
+                "{word:#x}"
+            );
+        }
+        for word in [0xe1c0_f0d0, 0xe1b0_ff9f, 0xe1a0_2f9f] {
+            assert_eq!(decode(word), Err(Undecoded), "{word:#x}");
+        }
+    }
+
+    #[test]
+    fn a_pair_has_no_unprivileged_form() {
+        assert_eq!(general(0xe0e1_00b4).class, Class::Unprivileged); // strht r0, [r1], #4
+        assert_eq!(decode(0xe0e1_00d4), Err(Undecoded));
+        assert_eq!(decode(0xe0e1_00f4), Err(Undecoded));
+    }
+
+    #[test]
+    fn a_shift_by_0_is_one_by_32_or_rrx() {
+        let shifts = [
+            Modify::Lsl(0),
+            Modify::Lsr(32),
+            Modify::Asr(32),
+            Modify::Rrx,
+        ];
+        for (word, modify) in [0xe791_0002, 0xe791_0022, 0xe791_0042, 0xe791_0062]
+            .into_iter()
+            .zip(shifts)
+        {
+            let offset = Offset::Register {
+                register: 2,
+                subtract: false,
+                modify,
+            };
+            assert_eq!(general(word).address.offset, offset);
+        }
+    }
+
+    #[test]
+    fn a_caret_is_an_exception_return_only_of_a_load_of_the_pc() {
+        assert_eq!(block(0xe8d0_4001).bank, Bank::User);
+        assert_eq!(block(0xe8d0_8001).bank, Bank::ExceptionReturn);
+        assert_eq!(block(0xe8c0_8001).bank, Bank::User);
+        assert_eq!(block(0xe890_8001).bank, Bank::Current);
+    }
+
+    #[test]
+    fn an_empty_list_is_no_load() {
+        for word in [0xe890_0000, 0xe880_0000, 0xe8d0_0000] {
+            assert_eq!(decode(word), Err(Undecoded), "{word:#x}");
+        }
+    }
+
+    #[test]
+    fn a_swap_writes_rm_and_takes_rd() {
+        let Ok(Operation::Atomic(swap)) = decode(0xe103_1092) else {
+            panic!("swp r1, r2, [r3]")
+        };
+        assert_eq!((swap.target, swap.source, swap.base), (1, 2, base(3)));
+    }
+
+    #[test]
+    fn neighbours_in_the_encoding_are_no_loads() {
+        // mul, umull, ldrex's neighbour with bits 9:8 of 01, mov, a media instruction, mcr, vmov
+        // of two registers, clrex, a hint without a name.
+        for word in [
+            0xe001_0392,
+            0xe081_0392,
+            0xe191_0d9f,
+            0xe1a0_0000,
+            0xe6ef_0071,
+            0xee01_0f10,
+            0xec41_0b10,
+            0xf57f_f01f,
+            0xf411_f000,
+        ] {
+            assert_eq!(decode(word), Err(Undecoded), "{word:#x}");
+        }
+    }
 }

@@ -301,3 +301,144 @@ fn all_lanes(word: u32) -> Option<Shape> {
         align,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elements(word: u32) -> Structures {
+        match structures(word) {
+            Ok(Operation::Structures(structures)) => structures,
+            other => panic!("{word:#x}: {other:?}"),
+        }
+    }
+
+    fn simd(word: u32) -> Simd {
+        match coprocessor(word) {
+            Ok(Operation::Simd(simd)) => simd,
+            other => panic!("{word:#x}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn vld2_of_four_registers_goes_to_every_other_one_twice() {
+        let shape = |word| {
+            let e = elements(word);
+            (e.repeat, e.structure, e.spacing)
+        };
+        assert_eq!(shape(0xf421_030f), (2, 2, 2)); // vld2.8 {d0, d1, d2, d3}, [r1]
+        assert_eq!(shape(0xf421_080f), (1, 2, 1)); // vld2.8 {d0, d1}, [r1]
+        assert_eq!(shape(0xf421_090f), (1, 2, 2)); // vld2.8 {d0, d2}, [r1]
+        assert_eq!(shape(0xf421_020f), (4, 1, 1)); // vld1.8 {d0, d1, d2, d3}, [r1]
+    }
+
+    #[test]
+    fn write_back_is_by_the_bytes_in_memory() {
+        // vld1.16 {d0, d1, d2}, [r1]!; vld3.16 {d0[1], d1[1], d2[1]}, [r1]!; vld1.16 {d0[], d1[]}, [r1]!
+        for (word, bytes) in [(0xf421_064d, 24), (0xf4a1_064d, 6), (0xf4a1_0c6d, 2)] {
+            let address = elements(word).address;
+            assert_eq!(
+                (address.index, address.offset),
+                (Index::Post, Offset::Immediate(bytes))
+            );
+        }
+    }
+
+    #[test]
+    fn vld4_of_words_to_all_lanes_is_aligned_to_8_or_16_bytes() {
+        let shape = |word| (elements(word).log2_element, elements(word).align);
+        assert_eq!(shape(0xf4a1_0f8f), (2, 1));
+        assert_eq!(shape(0xf4a1_0f9f), (2, 8));
+        assert_eq!(shape(0xf4a1_0fdf), (2, 16));
+        assert_eq!(structures(0xf4a1_0fcf), Err(Undecoded));
+        assert_eq!(structures(0xf481_0f8f), Err(Undecoded)); // no store to all lanes
+    }
+
+    #[test]
+    fn an_alignment_that_is_not_defined_is_no_load() {
+        for (word, align) in [(0xf4a1_080f, 1), (0xf4a1_083f, 4), (0xf421_0a2f, 16)] {
+            assert_eq!(elements(word).align, align, "{word:#x}");
+        }
+        for word in [
+            0xf4a1_081f,
+            0xf4a1_082f,
+            0xf421_0a3f,
+            0xf421_042f,
+            0xf421_072f,
+        ] {
+            assert_eq!(structures(word), Err(Undecoded), "{word:#x}");
+        }
+    }
+
+    #[test]
+    fn fldmx_moves_its_base_by_a_word_more() {
+        let two = Registers::Run { first: 0, count: 2 };
+        for (word, index, bytes) in [
+            (0xecb1_0b04, Index::Post, 16),  // vldmia r1!, {d0, d1}
+            (0xecb1_0b05, Index::Post, 20),  // fldmiax r1!, {d0, d1}
+            (0xed31_0b05, Index::Pre, -20),  // fldmdbx r1!, {d0, d1}
+            (0xec91_0b05, Index::Offset, 0), // fldmiax r1, {d0, d1}
+        ] {
+            let address = Address {
+                base: Base::Register(1),
+                offset: Offset::Immediate(bytes),
+                index,
+            };
+            assert_eq!(
+                (simd(word).registers, simd(word).address),
+                (two, address),
+                "{word:#x}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_block_is_of_1_to_32_registers() {
+        for word in [
+            0xec91_0b00,
+            0xec91_0b01,
+            0xec91_0b42,
+            0xec91_0a21,
+            0xec91_0aff,
+        ] {
+            assert_eq!(coprocessor(word), Err(Undecoded), "{word:#x}");
+        }
+        let all = Registers::Run {
+            first: 0,
+            count: 32,
+        };
+        assert_eq!(
+            (simd(0xec91_0b40).registers, simd(0xec91_0a20).registers),
+            (all, all)
+        );
+    }
+
+    #[test]
+    fn a_half_is_the_low_part_of_an_s_register() {
+        let half = simd(0xedd1_5902); // vldr.16 s11, [r1, #4]
+        assert_eq!((half.view, half.log2_bytes), (View::S, 1));
+        assert_eq!(
+            half.registers,
+            Registers::Run {
+                first: 11,
+                count: 1
+            }
+        );
+        assert_eq!(half.address.offset, Offset::Immediate(4));
+    }
+
+    #[test]
+    fn ldc_is_of_cp14_c5_alone_and_unindexed_stays() {
+        let address = |word| match coprocessor(word) {
+            Ok(Operation::Coprocessor(c)) => (c.address.index, c.address.offset),
+            other => panic!("{word:#x}: {other:?}"),
+        };
+        assert_eq!(address(0xec91_5e04), (Index::Offset, Offset::Immediate(0)));
+        assert_eq!(address(0xecb1_5e04), (Index::Post, Offset::Immediate(16)));
+        assert_eq!(address(0xed31_5e04), (Index::Pre, Offset::Immediate(-16)));
+        // Another CRd, another coprocessor, LDCL, MRRC.
+        for word in [0xed91_4e01, 0xed91_5f01, 0xedd1_5e01, 0xec51_5e01] {
+            assert_eq!(coprocessor(word), Err(Undecoded), "{word:#x}");
+        }
+    }
+}

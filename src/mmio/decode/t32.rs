@@ -3,8 +3,12 @@
 //! DDI 0487: F3.1 (the tables), F5.1 (each instruction). Those of 16 bits are in
 //! [`super::t16`]; those of SIMD and floating-point registers are A32's with a moved prefix.
 //!
-//! Bits that should be 0 or 1 are not looked at. Memory hints that are reserved (Rt of 15 in a
-//! signed halfword's load) do nothing, as PLD and PLI do, and are decoded as those.
+//! - UNPREDICTABLE registers (Rt or Rm of 15, Rt that is Rn and written back, one in a list that may
+//!   not be there) are taken by their numbers. There is nothing plain to do, so they are
+//!   [`Undecoded`], with R15 as a base that is written back and with an empty list.
+//! - Bits that should be 0 or 1 are not looked at.
+//! - Memory hints that are reserved (Rt of 15 in a signed halfword's load) are NOPs, and decoded
+//!   as the hints that have a name.
 
 use super::neon::{self, address, bit, immediate, register};
 use super::{Undecoded, t16};

@@ -271,8 +271,8 @@ fn the_stack_pointer_is_the_one_that_pstate_names() {
 fn what_is_checked_whatever_the_memory_faults_when_it_is_misaligned() {
     // DDI 0487, B2.5.2 and E2.5.2.
     let pair = |class, width, second, load| General {
-        class,
         second,
+        class,
         ..general(load, width, 2, at(1, 0, Index::Offset))
     };
     let exclusive = Class::StoreExclusive { status: 4 };

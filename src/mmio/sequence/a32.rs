@@ -2,9 +2,9 @@
 
 use super::aarch32::{
     Turn, carry, data, extend, extract, immediate_shift, insert, is_barrier, is_nop, move_half,
-    multiply, no_pc, op, shift, turn,
+    multiply, no_pc, op, read, shift, turn,
 };
-use super::{NotSimple, bit, field, r, signed};
+use super::{NotSimple, bit, field, holds, r, signed};
 use crate::vcpu::Vcpu;
 
 pub(super) fn step(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
@@ -14,7 +14,7 @@ pub(super) fn step(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
         if word & 0xffff_ff00 != 0xf57f_f000 || !is_barrier(word & 0xff) {
             return Err(NotSimple);
         }
-    } else if regs.condition_holds(cond as u8) {
+    } else if holds(regs, cond as u8) {
         match field(word, 25, 3) {
             0 => register(word, regs)?,
             1 => immediate(word, regs)?,
@@ -22,7 +22,7 @@ pub(super) fn step(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
             // B
             5 if !bit(word, 24) => {
                 let offset = signed(word, 24) as u32;
-                to = Some(regs.r(15).wrapping_add(offset << 2));
+                to = Some(read(regs, 15).wrapping_add(offset << 2));
             }
             _ => return Err(NotSimple),
         }
@@ -34,7 +34,7 @@ pub(super) fn step(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     Ok(())
 }
 
-/// F4.1.2, data processing of registers, and what shares its space.
+/// F4.1, "Data-processing register", and what shares its space.
 fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let by_register = bit(word, 4);
     if by_register && bit(word, 7) {
@@ -53,14 +53,14 @@ fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let operand = if by_register {
         let s = r(word, 8);
         no_pc(&[r(word, 12), r(word, 16), m, s])?;
-        shift(regs.r(m), kind, regs.r(s) & 0xff, carry(regs))
+        shift(read(regs, m), kind, read(regs, s) & 0xff, carry(regs))
     } else {
-        immediate_shift(regs.r(m), kind, field(word, 7, 5), carry(regs))
+        immediate_shift(read(regs, m), kind, field(word, 7, 5), carry(regs))
     };
     process(word, regs, operand)
 }
 
-/// F4.1.4, data processing of an immediate, and what shares its space.
+/// F4.1, "Data-processing immediate", and what shares its space.
 fn immediate(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     match field(word, 20, 5) {
         0x10 | 0x14 => {
@@ -89,7 +89,7 @@ fn process(word: u32, regs: &mut Vcpu, operand: (u32, bool)) -> Result<(), NotSi
     if unused != 0 {
         return Err(NotSimple);
     }
-    data(regs, opcode, bit(word, 20), d, regs.r(n), operand)
+    data(regs, opcode, bit(word, 20), d, read(regs, n), operand)
 }
 
 /// MUL, MLA and MLS.
@@ -104,7 +104,7 @@ fn product(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F4.1.5, media: what moves bits about.
+/// F4.1, "Media instructions": those that move bits about.
 fn media(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let [n, d, m] = [16, 12, 0].map(|at| r(word, at));
     let lsb = field(word, 7, 5);

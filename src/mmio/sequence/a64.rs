@@ -1,7 +1,7 @@
-//! A64: data processing of general registers (DDI 0487, C4.1.86 to C4.1.95 and C6.2) and direct
+//! A64: data processing of general registers (DDI 0487, C4.1 and C6.2) and direct
 //! branches.
 
-use super::{NZCV, NotSimple, add_with_carry, bit, field, negative_zero, set_flags, signed};
+use super::{NZCV, NotSimple, add_with_carry, bit, field, holds, negative_zero, set_flags, signed};
 use crate::vcpu::{Vcpu, psr};
 
 pub(super) fn step(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
@@ -65,7 +65,7 @@ const fn shift(wide: bool, value: u64, kind: u32, by: u32) -> u64 {
     )
 }
 
-/// C4.1.86, data processing, immediate.
+/// C4.1, "Data Processing -- Immediate".
 fn immediate(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let wide = sf(word);
     let result = match field(word, 23, 3) {
@@ -148,9 +148,8 @@ fn bit_field(word: u32, regs: &Vcpu) -> Result<u64, NotSimple> {
 fn bit_masks(word: u32, immediate: bool) -> Result<(u64, u64), NotSimple> {
     let (immr, imms) = (field(word, 16, 6), field(word, 10, 6));
     // The element's bits, as a power of two: the highest one of N:NOT(imms).
-    let log2 = match (field(word, 22, 1) << 6 | imms ^ 0x3f).checked_ilog2() {
-        Some(log2 @ 1..) => log2,
-        _ => return Err(NotSimple),
+    let Some(log2 @ 1..) = (field(word, 22, 1) << 6 | imms ^ 0x3f).checked_ilog2() else {
+        return Err(NotSimple);
     };
     let levels = 1u32.wrapping_shl(log2).wrapping_sub(1);
     let (s, r) = (imms & levels, immr & levels);
@@ -198,7 +197,7 @@ fn logical(word: u32, regs: &mut Vcpu, y: u64) -> u64 {
     result
 }
 
-/// C4.1.95, data processing, register.
+/// C4.1, "Data Processing -- Register".
 fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let wide = sf(word);
     let x = cut(wide, regs.x(n(word)));
@@ -241,7 +240,7 @@ fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
             let y = if bit(word, 11) { u64::from(m(word)) } else { y };
             let subtract = bit(word, 30);
             let y = if subtract { !y } else { y };
-            let flags = if regs.condition_holds(field(word, 12, 4) as u8) {
+            let flags = if holds(regs, field(word, 12, 4) as u8) {
                 add_with_carry(wide, x, y, subtract).1
             } else {
                 u64::from(field(word, 0, 4)) << 28
@@ -251,7 +250,7 @@ fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
         }
         // CSEL, CSINC, CSINV, CSNEG.
         (true, 4) if !bit(word, 29) && !bit(word, 11) => {
-            if regs.condition_holds(field(word, 12, 4) as u8) {
+            if holds(regs, field(word, 12, 4) as u8) {
                 x
             } else {
                 let y = if bit(word, 30) { !y } else { y };
@@ -266,7 +265,16 @@ fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
             let by = y as u32 & if wide { 63 } else { 31 };
             shift(wide, x, amount & 3, by)
         }
-        (true, 8..) => three_sources(word, x, y, regs.x(field(word, 10, 5) as u8))?,
+        // MADD, MSUB
+        (true, 8) if field(word, 29, 2) == 0 => {
+            let a = regs.x(field(word, 10, 5) as u8);
+            let product = x.wrapping_mul(y);
+            if bit(word, 15) {
+                a.wrapping_sub(product)
+            } else {
+                a.wrapping_add(product)
+            }
+        }
         _ => return Err(NotSimple),
     };
     regs.set_x(d(word), cut(wide, result));
@@ -286,7 +294,7 @@ const fn extend(value: u64, option: u32) -> u64 {
     }
 }
 
-/// RBIT, REV16, REV32 and REV, CLZ, CLS.
+/// RBIT, REV16, REV32 and REV, CLZ.
 fn one_source(wide: bool, opcode: u32, x: u64) -> Result<u64, NotSimple> {
     // 32 bits are worked on in the upper half.
     let low = if wide { 0 } else { 32 };
@@ -297,43 +305,11 @@ fn one_source(wide: bool, opcode: u32, x: u64) -> Result<u64, NotSimple> {
         2 => return Ok(x.swap_bytes().rotate_left(32)),
         3 if wide => x.swap_bytes(),
         4 => return Ok(u64::from(x.leading_zeros().wrapping_sub(low))),
-        5 => {
-            // Below the sign, how many equal it.
-            let differs = (high ^ (high as i64 >> 1) as u64) << 1;
-            let end = 1u64.wrapping_shl(low);
-            return Ok(u64::from((differs | end).leading_zeros()));
-        }
         _ => return Err(NotSimple),
     })
 }
 
-/// MADD, MSUB, SMADDL, SMSUBL, UMADDL, UMSUBL, SMULH and UMULH.
-fn three_sources(word: u32, x: u64, y: u64, a: u64) -> Result<u64, NotSimple> {
-    let op = field(word, 21, 3);
-    if field(word, 29, 2) != 0 || op != 0 && !sf(word) {
-        return Err(NotSimple);
-    }
-    let product = match (op, bit(word, 15)) {
-        (0, _) => x.wrapping_mul(y),
-        (1, _) => i64::from(x as i32).wrapping_mul(i64::from(y as i32)) as u64,
-        (5, _) => u64::from(x as u32).wrapping_mul(u64::from(y as u32)),
-        // SMULH and UMULH have no Ra.
-        (2, false) if field(word, 10, 5) == 31 => {
-            return Ok((i128::from(x as i64).wrapping_mul(i128::from(y as i64)) >> 64) as u64);
-        }
-        (6, false) if field(word, 10, 5) == 31 => {
-            return Ok((u128::from(x).wrapping_mul(u128::from(y)) >> 64) as u64);
-        }
-        _ => return Err(NotSimple),
-    };
-    Ok(if bit(word, 15) {
-        a.wrapping_sub(product)
-    } else {
-        a.wrapping_add(product)
-    })
-}
-
-/// C4.1.87, branches and system: by how much PC moves.
+/// C4.1, "Branches, Exception Generating and System instructions": by how much PC moves.
 fn branch(word: u32, regs: &Vcpu) -> Result<i64, NotSimple> {
     let by = |offset: i64, taken: bool| if taken { offset.wrapping_mul(4) } else { 4 };
     let nonzero = bit(word, 24);
@@ -350,7 +326,7 @@ fn branch(word: u32, regs: &Vcpu) -> Result<i64, NotSimple> {
             by(signed(field(word, 5, 14), 14), set == nonzero)
         }
         // B.cond
-        0x54 if !bit(word, 4) => by(imm19, regs.condition_holds(field(word, 0, 4) as u8)),
+        0x54 if !bit(word, 4) => by(imm19, holds(regs, field(word, 0, 4) as u8)),
         0xd5 if is_nothing(word) => 4,
         _ => return Err(NotSimple),
     })

@@ -1,5 +1,5 @@
 //! What A32 and T32 share: shifts, the arithmetic of data processing, and what works on bits.
-//! DDI 0487: F2.2 and F2.3 (operands and shifts), F5.1 (the instructions).
+//! DDI 0487: F5.1 (the instructions), and the pseudocode functions that are named here.
 
 use super::{NZCV, NotSimple, add_with_carry, negative_zero, set_flags};
 use crate::vcpu::{Vcpu, psr};
@@ -30,6 +30,18 @@ pub(super) type Operand = (u32, bool);
 
 pub(super) const fn carry(regs: &Vcpu) -> bool {
     regs.spsr & psr::C != 0
+}
+
+// A register's place takes its mode's bank to find: once in the code, not at each use.
+
+#[inline(never)]
+pub(super) fn read(regs: &Vcpu, n: u8) -> u32 {
+    regs.r(n)
+}
+
+#[inline(never)]
+pub(super) fn write(regs: &mut Vcpu, n: u8, value: u32) {
+    regs.set_r(n, value);
 }
 
 /// `Shift_C`: LSL, LSR, ASR, ROR by any amount; by 0 the carry stays.
@@ -77,36 +89,32 @@ pub(super) fn data(
         return Err(NotSimple);
     }
     let c = carry(regs);
-    let sum = |x: u32, y: u32, c: bool| add_with_carry(false, u64::from(x), u64::from(y), c);
-    let logical = match op {
-        op::AND | op::TST => x & y,
-        op::EOR | op::TEQ => x ^ y,
-        op::ORR => x | y,
-        op::MOV => y,
-        op::BIC => x & !y,
-        op::MVN => !y,
-        op::ORN => x | !y,
-        _ => 0,
+    // What is added, or the result of a logical operation.
+    let (x, y, c) = match op {
+        op::SUB | op::CMP => (x, !y, true),
+        op::RSB => (!x, y, true),
+        op::ADD | op::CMN => (x, y, false),
+        op::ADC => (x, y, c),
+        op::SBC => (x, !y, c),
+        op::RSC => (!x, y, c),
+        op::AND | op::TST => (x & y, 0, false),
+        op::EOR | op::TEQ => (x ^ y, 0, false),
+        op::ORR => (x | y, 0, false),
+        op::MOV => (y, 0, false),
+        op::BIC => (x & !y, 0, false),
+        op::MVN => (!y, 0, false),
+        _ => (x | !y, 0, false),
     };
-    let (result, new) = match op {
-        op::SUB | op::CMP => sum(x, !y, true),
-        op::RSB => sum(!x, y, true),
-        op::ADD | op::CMN => sum(x, y, false),
-        op::ADC => sum(x, y, c),
-        op::SBC => sum(x, !y, c),
-        op::RSC => sum(!x, y, c),
-        _ => {
-            let c = if shifted_out { psr::C } else { 0 };
-            let v = regs.spsr & psr::V;
-            let nz = negative_zero(false, u64::from(logical));
-            (u64::from(logical), nz | c | v)
-        }
-    };
+    let (result, mut new) = add_with_carry(false, u64::from(x), u64::from(y), c);
+    if !matches!(op, op::SUB..=op::RSC | op::CMP | op::CMN) {
+        // Of a sum with nothing, neither C nor V is set.
+        new |= regs.spsr & psr::V | if shifted_out { psr::C } else { 0 };
+    }
     if flags {
         set_flags(regs, NZCV, new);
     }
     if !compares {
-        regs.set_r(rd, result as u32);
+        write(regs, rd, result as u32);
     }
     Ok(())
 }
@@ -129,8 +137,8 @@ pub(super) fn multiply(
     flags: bool,
 ) -> Result<(), NotSimple> {
     no_pc(&[rd, rn, rm, ra.unwrap_or(0)])?;
-    let product = regs.r(rn).wrapping_mul(regs.r(rm));
-    let a = ra.map_or(0, |ra| regs.r(ra));
+    let product = read(regs, rn).wrapping_mul(read(regs, rm));
+    let a = ra.map_or(0, |ra| read(regs, ra));
     let result = if subtract {
         a.wrapping_sub(product)
     } else {
@@ -143,7 +151,7 @@ pub(super) fn multiply(
             negative_zero(false, u64::from(result)),
         );
     }
-    regs.set_r(rd, result);
+    write(regs, rd, result);
     Ok(())
 }
 
@@ -157,15 +165,15 @@ pub(super) fn extend(
     half: bool,
 ) -> Result<(), NotSimple> {
     no_pc(&[rd, rm])?;
-    let value = regs.r(rm).rotate_right(bytes.wrapping_mul(8));
+    let value = read(regs, rm).rotate_right(bytes.wrapping_mul(8));
     let value = match (unsigned, half) {
         (true, true) => value as u16 as u32,
         (true, false) => value as u8 as u32,
         (false, true) => value as i16 as u32,
         (false, false) => value as i8 as u32,
     };
-    let base = if rn == 15 { 0 } else { regs.r(rn) };
-    regs.set_r(rd, base.wrapping_add(value));
+    let base = if rn == 15 { 0 } else { read(regs, rn) };
+    write(regs, rd, base.wrapping_add(value));
     Ok(())
 }
 
@@ -181,7 +189,7 @@ pub(super) enum Turn {
 
 pub(super) fn turn(regs: &mut Vcpu, how: Turn, rd: u8, rm: u8) -> Result<(), NotSimple> {
     no_pc(&[rd, rm])?;
-    let value = regs.r(rm);
+    let value = read(regs, rm);
     let result = match how {
         Turn::Rev => value.swap_bytes(),
         Turn::Rev16 => value.swap_bytes().rotate_left(16),
@@ -189,7 +197,7 @@ pub(super) fn turn(regs: &mut Vcpu, how: Turn, rd: u8, rm: u8) -> Result<(), Not
         Turn::Rbit => value.reverse_bits(),
         Turn::Clz => value.leading_zeros(),
     };
-    regs.set_r(rd, result);
+    write(regs, rd, result);
     Ok(())
 }
 
@@ -208,30 +216,25 @@ pub(super) fn extract(
 ) -> Result<(), NotSimple> {
     no_pc(&[rd, rn])?;
     let above = 32u32.wrapping_sub(width);
-    let top = match above.checked_sub(lsb) {
-        Some(left) => regs.r(rn).wrapping_shl(left),
-        None => return Err(NotSimple),
-    };
+    let left = above.checked_sub(lsb).ok_or(NotSimple)?;
+    let top = read(regs, rn).wrapping_shl(left);
     let result = if unsigned {
         top.wrapping_shr(above)
     } else {
         (top as i32).wrapping_shr(above) as u32
     };
-    regs.set_r(rd, result);
+    write(regs, rd, result);
     Ok(())
 }
 
 /// BFI, and BFC where Rn is 15: Rd's bits from `lsb` to `msb`.
 pub(super) fn insert(regs: &mut Vcpu, rd: u8, rn: u8, lsb: u32, msb: u32) -> Result<(), NotSimple> {
     no_pc(&[rd])?;
-    let above = match msb.checked_sub(lsb) {
-        Some(above) => above,
-        None => return Err(NotSimple),
-    };
+    let above = msb.checked_sub(lsb).ok_or(NotSimple)?;
     let mask = ones(above.wrapping_add(1)).wrapping_shl(lsb);
-    let from = if rn == 15 { 0 } else { regs.r(rn) };
-    let result = regs.r(rd) & !mask | from.wrapping_shl(lsb) & mask;
-    regs.set_r(rd, result);
+    let from = if rn == 15 { 0 } else { read(regs, rn) };
+    let result = read(regs, rd) & !mask | from.wrapping_shl(lsb) & mask;
+    write(regs, rd, result);
     Ok(())
 }
 
@@ -239,11 +242,11 @@ pub(super) fn insert(regs: &mut Vcpu, rd: u8, rn: u8, lsb: u32, msb: u32) -> Res
 pub(super) fn move_half(regs: &mut Vcpu, rd: u8, imm16: u32, top: bool) -> Result<(), NotSimple> {
     no_pc(&[rd])?;
     let value = if top {
-        imm16 << 16 | regs.r(rd) & 0xffff
+        imm16 << 16 | read(regs, rd) & 0xffff
     } else {
         imm16
     };
-    regs.set_r(rd, value);
+    write(regs, rd, value);
     Ok(())
 }
 

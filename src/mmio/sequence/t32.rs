@@ -2,9 +2,9 @@
 
 use super::aarch32::{
     Operand, Turn, carry, data, extend, extract, immediate_shift, insert, is_barrier, is_nop,
-    move_half, multiply, no_pc, op, shift, turn,
+    move_half, multiply, no_pc, op, read, shift, turn,
 };
-use super::{NotSimple, bit, field, r, signed};
+use super::{NotSimple, bit, field, holds, r, signed};
 use crate::vcpu::{Vcpu, it_state, with_it_state};
 
 pub(super) fn step(word: u32, length: u8, regs: &mut Vcpu) -> Result<(), NotSimple> {
@@ -13,7 +13,7 @@ pub(super) fn step(word: u32, length: u8, regs: &mut Vcpu) -> Result<(), NotSimp
     if narrow != (first >> 11 < 0b11101) || first >> 16 != 0 {
         return Err(NotSimple);
     }
-    if !regs.condition_holds(regs.it_condition()) && !is_unconditional(word) {
+    if !holds(regs, regs.it_condition()) && !is_unconditional(word) {
         regs.advance(u64::from(length));
         return Ok(());
     }
@@ -32,7 +32,7 @@ pub(super) fn step(word: u32, length: u8, regs: &mut Vcpu) -> Result<(), NotSimp
             thirty_two(word, regs)?;
         }
     }
-    let to = by.map(|by| regs.r(15).wrapping_add(by as u32));
+    let to = by.map(|by| read(regs, 15).wrapping_add(by as u32));
     regs.advance(u64::from(length));
     if let Some(to) = to {
         regs.pc = u64::from(to);
@@ -98,7 +98,7 @@ fn narrow_branch(word: u32, regs: &Vcpu) -> Result<Option<i64>, NotSimple> {
         // B, T1. 14 is UDF, 15 is SVC.
         0b11010 | 0b11011 if field(word, 8, 4) < 14 => {
             not_in_it_block(regs)?;
-            if regs.condition_holds(field(word, 8, 4) as u8) {
+            if holds(regs, field(word, 8, 4) as u8) {
                 signed(word, 8) << 1
             } else {
                 -2
@@ -114,7 +114,7 @@ fn narrow_branch(word: u32, regs: &Vcpu) -> Result<Option<i64>, NotSimple> {
         // CBZ, CBNZ
         _ if word & 0xf500 == 0xb100 => {
             not_in_it_block(regs)?;
-            let nonzero = regs.r(field(word, 0, 3) as u8) != 0;
+            let nonzero = read(regs, field(word, 0, 3) as u8) != 0;
             if nonzero == bit(word, 11) {
                 i64::from(field(word, 9, 1) << 6 | field(word, 3, 5) << 1)
             } else {
@@ -147,36 +147,37 @@ fn wide_branch(word: u32, regs: &Vcpu) -> Result<Option<i64>, NotSimple> {
     }
     // B, T3
     not_in_it_block(regs)?;
-    if !regs.condition_holds(field(word, 22, 4) as u8) {
+    if !holds(regs, field(word, 22, 4) as u8) {
         return Ok(Some(0));
     }
     let imm = s << 19 | j2 << 18 | j1 << 17 | field(word, 16, 6) << 11 | imm11;
     Ok(Some(signed(imm, 20) << 1))
 }
 
-/// F3.1.1 and following: 16 bits.
+/// F3.1, "16-bit".
 fn sixteen(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let flags = !in_it_block(regs);
     let c = carry(regs);
     let low = |at: u32| field(word, at, 3) as u8;
-    match word >> 10 {
+    let (op, flags, d, x, operand) = match word >> 10 {
         // LSL, LSR, ASR; MOV of a register, which is not for an IT block.
         0x00..=0x05 => {
             if word >> 6 == 0 {
                 not_in_it_block(regs)?;
             }
-            let value = immediate_shift(regs.r(low(3)), field(word, 11, 2), field(word, 6, 5), c);
-            data(regs, op::MOV, flags, low(0), 0, value)
+            let m = read(regs, low(3));
+            let value = immediate_shift(m, field(word, 11, 2), field(word, 6, 5), c);
+            (op::MOV, flags, low(0), 0, value)
         }
         // ADD, SUB of three registers, or of a small number.
         0x06 | 0x07 => {
             let y = if bit(word, 10) {
                 field(word, 6, 3)
             } else {
-                regs.r(low(6))
+                read(regs, low(6))
             };
             let op = if bit(word, 9) { op::SUB } else { op::ADD };
-            data(regs, op, flags, low(0), regs.r(low(3)), (y, c))
+            (op, flags, low(0), read(regs, low(3)), (y, c))
         }
         // MOV, CMP, ADD, SUB of a byte.
         0x08..=0x0f => {
@@ -186,87 +187,81 @@ fn sixteen(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
                 2 => (op::ADD, flags),
                 _ => (op::SUB, flags),
             };
-            data(regs, op, flags, low(8), regs.r(low(8)), (word & 0xff, c))
+            (op, flags, low(8), read(regs, low(8)), (word & 0xff, c))
         }
-        0x10 => low_registers(word, regs, flags),
-        0x11 => high_registers(word, regs),
+        0x10 => return low_registers(word, regs, flags),
+        0x11 => return high_registers(word, regs),
         // ADR, and ADD of SP.
         0x28..=0x2b => {
             let x = if bit(word, 11) {
-                regs.r(13)
+                read(regs, 13)
             } else {
-                regs.r(15) & !3
+                read(regs, 15) & !3
             };
-            data(regs, op::ADD, false, low(8), x, ((word & 0xff) << 2, c))
+            (op::ADD, false, low(8), x, (field(word, 0, 8) << 2, c))
         }
-        0x2c..=0x2f => miscellaneous(word, regs),
-        _ => Err(NotSimple),
-    }
+        // ADD and SUB of SP to itself.
+        0x2c if field(word, 8, 2) == 0 => {
+            let op = if bit(word, 7) { op::SUB } else { op::ADD };
+            let imm = field(word, 0, 7) << 2;
+            (op, false, 13, read(regs, 13), (imm, c))
+        }
+        0x2c..=0x2f => return miscellaneous(word, regs),
+        _ => return Err(NotSimple),
+    };
+    data(regs, op, flags, d, x, operand)
 }
 
-/// F3.1.4: data processing of two low registers.
+/// F3.1, "Data-processing (two low registers)".
 fn low_registers(word: u32, regs: &mut Vcpu, flags: bool) -> Result<(), NotSimple> {
     let (d, m) = (field(word, 0, 3) as u8, field(word, 3, 3) as u8);
-    let (x, y, c) = (regs.r(d), regs.r(m), carry(regs));
-    let by = |kind| (op::MOV, shift(x, kind, y & 0xff, c));
-    let (op, operand) = match field(word, 6, 4) {
-        0 => (op::AND, (y, c)),
-        1 => (op::EOR, (y, c)),
-        2 => by(0),
-        3 => by(1),
-        4 => by(2),
-        5 => (op::ADC, (y, c)),
-        6 => (op::SBC, (y, c)),
-        7 => by(3),
-        8 => (op::TST, (y, c)),
+    let (x, y, c) = (read(regs, d), read(regs, m), carry(regs));
+    let (op, x, operand) = match field(word, 6, 4) {
+        // LSL, LSR, ASR, ROR
+        kind @ (2..=4 | 7) => {
+            let kind = kind.wrapping_sub(2).min(3);
+            (op::MOV, x, shift(x, kind, y & 0xff, c))
+        }
         // RSB: 0 less Rm.
-        9 => return data(regs, op::RSB, flags, d, y, (0, c)),
-        10 => (op::CMP, (y, c)),
-        11 => (op::CMN, (y, c)),
-        12 => (op::ORR, (y, c)),
+        9 => (op::RSB, y, (0, c)),
         13 => return multiply(regs, [d, m, d], None, false, flags),
-        14 => (op::BIC, (y, c)),
-        _ => (op::MVN, (y, c)),
+        // The others have A32's numbers.
+        opcode => (opcode as u8, x, (y, c)),
     };
     let flags = flags || matches!(op, op::TST..=op::CMN);
     data(regs, op, flags, d, x, operand)
 }
 
-/// F3.1.5: ADD, CMP and MOV of any registers.
+/// F3.1, "Add, subtract, compare, move (two high registers)".
 fn high_registers(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let d = (field(word, 7, 1) << 3 | field(word, 0, 3)) as u8;
     let m = r(word, 3);
-    let (x, operand) = (regs.r(d), (regs.r(m), carry(regs)));
-    match field(word, 8, 2) {
-        0 => data(regs, op::ADD, false, d, x, operand),
+    let (x, operand) = (read(regs, d), (read(regs, m), carry(regs)));
+    let op = match field(word, 8, 2) {
+        0 => op::ADD,
         // Two low registers have an encoding of their own.
-        1 if d != 15 && m != 15 && (d | m) > 7 => data(regs, op::CMP, true, d, x, operand),
-        2 => data(regs, op::MOV, false, d, x, operand),
-        _ => Err(NotSimple),
-    }
+        1 if d != 15 && m != 15 && (d | m) > 7 => op::CMP,
+        2 => op::MOV,
+        _ => return Err(NotSimple),
+    };
+    data(regs, op, op == op::CMP, d, x, operand)
 }
 
-/// F3.1.8: miscellaneous of 16 bits.
+/// F3.1, "Miscellaneous 16-bit instructions".
 fn miscellaneous(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let (d, m) = (field(word, 0, 3) as u8, field(word, 3, 3) as u8);
     match word >> 6 & 0x3f {
-        // ADD and SUB of SP.
-        0x00..=0x03 => {
-            let op = if bit(word, 7) { op::SUB } else { op::ADD };
-            let imm = field(word, 0, 7) << 2;
-            data(regs, op, false, 13, regs.r(13), (imm, false))
-        }
         // SXTH, SXTB, UXTH, UXTB
         0x08..=0x0b => extend(regs, [d, 15, m], 0, bit(word, 7), !bit(word, 6)),
         0x28 => turn(regs, Turn::Rev, d, m),
         0x29 => turn(regs, Turn::Rev16, d, m),
         0x2b => turn(regs, Turn::Revsh, d, m),
-        0x3c..=0x3f if word & 0xf == 0 && is_nop(field(word, 4, 4)) => Ok(()),
+        0x3c..=0x3f if field(word, 0, 4) == 0 && is_nop(field(word, 4, 4)) => Ok(()),
         _ => Err(NotSimple),
     }
 }
 
-/// F3.1.9 and following: 32 bits.
+/// F3.1, "32-bit".
 fn thirty_two(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let [n, d, m] = [16, 8, 0].map(|at| r(word, at));
     let c = carry(regs);
@@ -275,7 +270,7 @@ fn thirty_two(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
         0xea | 0xeb if !bit(word, 15) => {
             no_pc(&[m])?;
             let amount = field(word, 12, 3) << 2 | field(word, 6, 2);
-            let operand = immediate_shift(regs.r(m), field(word, 4, 2), amount, c);
+            let operand = immediate_shift(read(regs, m), field(word, 4, 2), amount, c);
             process(word, regs, operand)
         }
         // Data processing, modified immediate.
@@ -354,10 +349,10 @@ fn process(word: u32, regs: &mut Vcpu, operand: Operand) -> Result<(), NotSimple
     if n == 15 && !matches!(op, op::MOV | op::MVN) {
         return Err(NotSimple);
     }
-    data(regs, op, flags, d, regs.r(n), operand)
+    data(regs, op, flags, d, read(regs, n), operand)
 }
 
-/// F3.1.11, data processing of a plain binary immediate.
+/// F3.1, "Data-processing (plain binary immediate)".
 fn plain(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let (n, d) = (r(word, 16), r(word, 8));
     let lsb = field(word, 12, 3) << 2 | field(word, 6, 2);
@@ -369,7 +364,11 @@ fn plain(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
         // ADD, SUB; ADR where Rn is PC.
         opcode @ (0 | 10) => {
             let op = if opcode == 0 { op::ADD } else { op::SUB };
-            let x = if n == 15 { regs.r(15) & !3 } else { regs.r(n) };
+            let x = if n == 15 {
+                read(regs, 15) & !3
+            } else {
+                read(regs, n)
+            };
             data(regs, op, false, d, x, (imm12, false))
         }
         4 | 12 => move_half(regs, d, u32::from(n) << 12 | imm12, bit(word, 23)),
@@ -379,14 +378,14 @@ fn plain(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     }
 }
 
-/// F3.1.14, data processing of registers: shifts, extensions, and what turns bits round.
+/// F3.1, "Data-processing (register)": shifts, extensions, and what turns bits round.
 fn wide_registers(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
     let [n, d, m] = [16, 8, 0].map(|at| r(word, at));
     match (field(word, 20, 4), field(word, 4, 4)) {
         // LSL, LSR, ASR, ROR
         (kind @ 0..=7, 0) => {
             no_pc(&[n, m])?;
-            let value = shift(regs.r(n), kind >> 1, regs.r(m) & 0xff, carry(regs));
+            let value = shift(read(regs, n), kind >> 1, read(regs, m) & 0xff, carry(regs));
             data(regs, op::MOV, kind & 1 != 0, d, 0, value)
         }
         (kind @ (0 | 1 | 4 | 5), 8..=11) => {

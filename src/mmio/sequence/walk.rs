@@ -1,11 +1,11 @@
 //! The walk from a load-exclusive to its store-exclusive, and what ends it.
 
 use super::step;
-use crate::mmio::decode::{State, Undecoded};
+use crate::mmio::decode::{State, decode};
 use crate::mmio::instruction::{Class, General, Operation};
 use crate::vcpu::Vcpu;
 
-/// How many instructions there may be between a load-exclusive and its store-exclusive.
+/// How many instructions there may be behind a load-exclusive, up to and with its store-exclusive.
 pub const LIMIT: usize = 16;
 
 /// What ended a walk. The registers are those before the instruction at PC.
@@ -30,15 +30,10 @@ pub enum End {
 
 /// Interprets the guest from behind a load-exclusive up to a store-exclusive.
 ///
-/// `fetch` gives the instruction at PC and its bytes, as [`State`] has them, and `decode` is
-/// [`crate::mmio::decode::decode`]. At most [`LIMIT`] instructions are executed, and one more is
-/// fetched. Whether the store-exclusive goes with the load (its address and size) is
-/// for the caller to look at.
-pub fn carry_out(
-    regs: &mut Vcpu,
-    fetch: &mut dyn FnMut(&Vcpu) -> Option<(u32, u8)>,
-    decode: fn(State, u32) -> Result<Operation, Undecoded>,
-) -> End {
+/// `fetch` gives the instruction at PC and its bytes, as [`State`] has them. At most [`LIMIT`]
+/// instructions are looked at. Whether the store-exclusive goes with the load (its address and
+/// size) is for the caller to see.
+pub fn carry_out(regs: &mut Vcpu, fetch: &mut dyn FnMut(&Vcpu) -> Option<(u32, u8)>) -> End {
     let state = match (regs.is_aarch32(), regs.is_thumb()) {
         (false, _) => State::A64,
         (true, false) => State::A32,
@@ -46,41 +41,48 @@ pub fn carry_out(
     };
     let begin = regs.pc;
     let mut end = End::Lost;
-    for executed in 0..=LIMIT {
+    for _ in 0..LIMIT {
         let Some((word, length)) = fetch(regs) else {
             return end;
         };
-        if let Ok(Operation::General(store)) = decode(state, word)
-            && matches!(store.class, Class::StoreExclusive { .. })
-        {
-            if holds(state, word, regs) {
-                return End::Store { store, length };
-            }
-            regs.advance(u64::from(length));
-            return End::Left;
-        }
-        if executed == LIMIT {
-            break;
-        }
         let next = regs.pc.wrapping_add(u64::from(length));
-        if step(state, word, length, regs).is_err() {
-            return if leaves(state, word) { End::Left } else { end };
+        match decode(state, word) {
+            Ok(Operation::General(
+                store @ General {
+                    class: Class::StoreExclusive { .. },
+                    ..
+                },
+            )) => {
+                if is_executed(state, word, regs) {
+                    return End::Store { store, length };
+                }
+                regs.advance(u64::from(length));
+                return End::Left;
+            }
+            Ok(Operation::Prefetch(_)) => regs.advance(u64::from(length)),
+            _ if step(state, word, length, regs).is_ok() => {}
+            _ if leaves(state, word) => return End::Left,
+            _ => return end,
         }
         // A branch back to behind the load is still within the sequence.
         if regs.pc != next && !(begin..next).contains(&regs.pc) {
             end = End::Left;
         }
     }
-    end
+    // Too long, wherever it went: a store-exclusive may still come, and fail for ever.
+    End::Lost
 }
 
 /// Whether the condition of `word` holds, which is known to have one where it can.
-fn holds(state: State, word: u32, regs: &Vcpu) -> bool {
-    regs.condition_holds(match state {
-        State::A64 => 14,
-        State::A32 => (word >> 28) as u8,
-        State::T32 => regs.it_condition(),
-    })
+fn is_executed(state: State, word: u32, regs: &Vcpu) -> bool {
+    super::holds(
+        regs,
+        match state {
+            State::A64 => 14,
+            State::A32 => (word >> 28) as u8,
+            State::T32 => regs.it_condition(),
+        },
+    )
 }
 
 /// Whether `word`, which [`step`] does not do, leaves a sequence whose store is not wanted: CLREX,

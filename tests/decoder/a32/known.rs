@@ -121,7 +121,7 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         mask: 0x0e00_0e00,
         value: 0x0c00_0a00,
-        when: |word| !(1..=32).contains(&block_count(word)),
+        when: |word| is_block(word) && !(1..=32).contains(&block_count(word)),
         kind: Kind::OnlyTheirs,
         right: Right::Both,
         why: "VLDM and VSTM of none, or of more than 32: F6.1, UNPREDICTABLE",
@@ -132,7 +132,7 @@ pub const DIFFERENCES: &[Difference] = &[
         when: |word| {
             let (count, double) = (block_count(word), bit(word, 8));
             let first = register(word, double);
-            first + count > 32 || (double && count > 16)
+            is_block(word) && (first + count > 32 || double && count > 16)
         },
         kind: Kind::Text,
         right: Right::Both,
@@ -184,7 +184,10 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         mask: 0x0e00_0000,
         value: 0x0c00_0000,
-        when: |word| word >= 0xf000_0000 || word & 0x0040_ff00 != 0x5e00,
+        when: |word| {
+            word >= 0xf000_0000
+                || !matches!(field(word, 8, 4), 9..=11) && word & 0x0040_ff00 != 0x5e00
+        },
         kind: Kind::OnlyTheirs,
         right: Right::Ours,
         why: "LDC and STC of all but CP14's c5, LDC2, STC2: F4.1, System register load/store: \
@@ -217,6 +220,11 @@ fn writes_back(word: u32) -> bool {
 pub fn register(word: u32, double: bool) -> u32 {
     let (vd, d) = (field(word, 12, 4), field(word, 22, 1));
     if double { d << 4 | vd } else { vd << 1 | d }
+}
+
+/// Of VLDM, VSTM, VLDR and VSTR: not those of one register.
+pub fn is_block(word: u32) -> bool {
+    !bit(word, 24) || bit(word, 21)
 }
 
 /// How many registers VLDM moves.

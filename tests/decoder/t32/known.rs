@@ -3,7 +3,7 @@
 //! Where an encoding is UNPREDICTABLE, ours takes a plain form or none (see the head of
 //! src/mmio/decode/t32.rs), capstone now prints it and now does not.
 
-use crate::a32::known::{beyond_d31, bit, block_count, field, register};
+use crate::a32::known::{beyond_d31, bit, block_count, field, is_block, register};
 use crate::differences::{ALWAYS, Difference, Kind, Right};
 
 const fn only_ours(
@@ -93,6 +93,14 @@ pub const DIFFERENCES: &[Difference] = &[
         Right::Both,
         "SRS with a (0) or (1) that is not: K1.1.9, UNPREDICTABLE",
     ),
+    only_ours(
+        0xff7f_f000,
+        0xf83f_f000,
+        ALWAYS,
+        Right::Both,
+        "PLD (literal) with a (0) that is 1, most of which capstone does not print: K1.1.9, \
+         UNPREDICTABLE",
+    ),
     // Registers that may not be there.
     only_ours(
         0xfe50_0000,
@@ -156,7 +164,7 @@ pub const DIFFERENCES: &[Difference] = &[
     only_theirs(
         0xfe00_0e00,
         0xec00_0a00,
-        |word| !(1..=32).contains(&block_count(word)),
+        |word| is_block(word) && !(1..=32).contains(&block_count(word)),
         Right::Both,
         "VLDM and VSTM of none, or of more than 32: F6.1, UNPREDICTABLE",
     ),
@@ -165,7 +173,7 @@ pub const DIFFERENCES: &[Difference] = &[
         0xec00_0a00,
         |word| {
             let (count, double) = (block_count(word), bit(word, 8));
-            register(word, double) + count > 32 || (double && count > 16)
+            is_block(word) && (register(word, double) + count > 32 || double && count > 16)
         },
         "VLDM and VSTM beyond S31, D31 or 16 D registers, which capstone leaves out: F6.1, \
          UNPREDICTABLE",
@@ -193,7 +201,7 @@ pub const DIFFERENCES: &[Difference] = &[
     only_theirs(
         0xfe00_0000,
         0xec00_0000,
-        |word| word & 0x0040_ff00 != 0x5e00,
+        |word| !matches!(field(word, 8, 4), 9..=11) && word & 0x0040_ff00 != 0x5e00,
         Right::Ours,
         "LDC and STC of all but CP14's c5: F3.1, System register load/store: UNDEFINED",
     ),

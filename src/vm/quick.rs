@@ -1,0 +1,137 @@
+//! The most frequent traps, done at once: a load or store of one register at a device.
+//!
+//! It takes a valid syndrome (DDI 0487, D17.2.37), a plain register, little-endian data, a device
+//! that was accessed lately, and no timer to look after. Everything else is left for
+//! [`Vm::trap`], where these would end the same way.
+
+use super::inject::Exception;
+use super::{Core, SysReg, Trap, Vm};
+use crate::access::{Initiator, Width};
+use crate::board::{Reply, Transaction, World};
+use crate::mmio::DataFault;
+use crate::mmio::syndrome::DataAbort;
+use crate::units::Instant;
+use crate::vcpu::{Vcpu, mode, psr};
+
+/// ESR_EL2 of a data abort of a lower level (EC 0x24), an instruction of 32 bits (IL), with a valid
+/// syndrome (ISV), no sign extension (SSE), no cache maintenance (CM), not on a walk of stage 1
+/// (S1PTW), a translation fault of any level.
+const MASK: u64 = 0x3f << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 8 | 1 << 7 | 0x3c;
+const PLAIN: u64 = 0x24 << 26 | 1 << 25 | 1 << 24 | 0x04;
+
+/// SCTLR_EL1.EE and E0E: big-endian data.
+const BIG_ENDIAN: u64 = 1 << 25 | 1 << 24;
+const PAGE: u64 = 0xfff;
+
+impl Vm {
+    /// Carries out `trap` if it is such a load or store.
+    #[inline]
+    pub fn quick(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Quick {
+        if trap.esr & MASK != PLAIN {
+            return Quick::Not;
+        }
+        let abort = DataAbort(trap.esr as u32);
+        let (width, target) = (abort.width(), usize::from(abort.srt()));
+        // An access that is not aligned may lie in two pages, and tell of the second.
+        let misaligned = trap.ipa.0 & width.bytes().wrapping_sub(1) != 0;
+        if width == Width::Double || misaligned || trap.ipa.0 & PAGE == 0 {
+            return Quick::Not;
+        }
+        let user = if regs.spsr & psr::AARCH32 == 0 {
+            if core.get(SysReg::SctlrEl1) & BIG_ENDIAN != 0 {
+                return Quick::Not;
+            }
+            regs.spsr & 0xc == 0
+        } else {
+            // Registers that no mode but FIQ banks.
+            let mode = regs.spsr & psr::MODE;
+            let odd = psr::E | psr::T;
+            if regs.spsr & odd != 0 || target > 12 || mode == mode::FIQ {
+                return Quick::Not;
+            }
+            mode == mode::USR
+        };
+        let now = self.now(core);
+        let timers = |state: &super::CpuState| {
+            !state.virtual_level && state.timer_deadline.is_none_or(|due| due > now)
+        };
+        if !self.cpus.get(usize::from(cpu)).is_some_and(timers) {
+            return Quick::Not;
+        }
+        let how = Transaction {
+            width,
+            initiator: Initiator::Cpu(cpu),
+            security: self.security(),
+            privileged: !user,
+        };
+        if abort.wnr() {
+            return self.serve(cpu, regs, core, trap, now, how);
+        }
+        let Some(value) = self.board.peek(now, trap.ipa, how) else {
+            return self.serve(cpu, regs, core, trap, now, how);
+        };
+        finish(regs, target, Some(value));
+        Quick::Done
+    }
+
+    /// With all that an access may change.
+    #[inline(never)]
+    fn serve(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+        now: Instant,
+        how: Transaction,
+    ) -> Quick {
+        let abort = DataAbort(trap.esr as u32);
+        let target = usize::from(abort.srt());
+        let world = World {
+            now,
+            memory: core.memory(),
+        };
+        let reply = if abort.wnr() {
+            let value = regs.x.get(target).copied().unwrap_or(0);
+            self.board.write_near(&world, trap.ipa, how, value)
+        } else {
+            self.board.read_near(&world, trap.ipa, how)
+        };
+        match reply {
+            None => return Quick::Not,
+            Some(Ok(Reply::Value(value))) => finish(regs, target, Some(value)),
+            Some(Ok(_)) => finish(regs, target, None),
+            Some(Err(_)) => self.refused(cpu, regs, core, trap),
+        }
+        Quick::Look
+    }
+
+    #[cold]
+    fn refused(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) {
+        let fault = DataFault::external(trap.far, DataAbort(trap.esr as u32).wnr());
+        self.inject(cpu, regs, core, Exception::Data(fault));
+    }
+}
+
+/// The register takes what was read, and the guest goes on.
+#[inline]
+fn finish(regs: &mut Vcpu, target: usize, value: Option<u64>) {
+    if let (Some(value), Some(x)) = (value, regs.x.get_mut(target)) {
+        *x = value;
+    }
+    regs.pc = regs.pc.wrapping_add(4);
+    if regs.spsr & psr::AARCH32 != 0 {
+        regs.pc &= 0xffff_ffff;
+    }
+}
+
+/// What became of a trap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quick {
+    /// It is not of these, and nothing is done.
+    Not,
+    /// It is done, and nothing else has changed.
+    Done,
+    /// It is done: [`Vm::asks`] and [`Vm::take_news`] tell what may have changed.
+    Look,
+}
