@@ -31,7 +31,9 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 /// Every input of the corpus, then the seeded ones; gives how many there were.
 fn inputs(target: &str, most_bytes: usize, mut run: impl FnMut(&[u8])) -> u64 {
     let corpus = corpus(target);
-    corpus.iter().for_each(|input| run(input));
+    for input in &corpus {
+        run(input);
+    }
     let runs = number("RELIQUARY_RUNS", 1_000_000);
     let mut noise = Noise(number("RELIQUARY_SEED", 1));
     let mut input = Vec::with_capacity(most_bytes);

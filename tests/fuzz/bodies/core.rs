@@ -18,7 +18,9 @@ pub struct Memory {
 
 impl Memory {
     fn new() -> Self {
-        let bytes = (0..RAM_BYTES + PAGE).map(|n| (n * 7 >> 3) as u8).collect();
+        let bytes = (0..RAM_BYTES + PAGE)
+            .map(|n| ((n * 7) >> 3) as u8)
+            .collect();
         Self {
             bytes: RefCell::new(bytes),
             undo: RefCell::default(),

@@ -57,18 +57,15 @@ fn registers(state: State, input: &mut Bytes<'_>) -> Vcpu {
     let mut noise = input.noise();
     let mut regs = Vcpu::default();
     regs.x.fill_with(|| noise.next());
-    match state {
-        State::A64 => {
-            regs.spsr = status & 0xf000_0c00 | psr::EL1H;
-            regs.pc = pc | noise.next() << 34;
-        }
-        _ => {
-            regs.x.iter_mut().for_each(|x| *x &= 0xffff_ffff);
-            let m = MODES[(status & 0x1f) as usize % MODES.len()];
-            // All of the flags, GE, IT, E, A, I, F; neither IL nor SS nor J.
-            regs.spsr = status & 0xfe0f_ffc0 | m;
-            regs.pc = pc & 0xffff_fffc;
-        }
+    if state == State::A64 {
+        regs.spsr = status & 0xf000_0c00 | psr::EL1H;
+        regs.pc = pc | noise.next() << 34;
+    } else {
+        regs.x.iter_mut().for_each(|x| *x &= 0xffff_ffff);
+        let m = MODES[(status & 0x1f) as usize % MODES.len()];
+        // All of the flags, GE, IT, E, A, I, F; neither IL nor SS nor J.
+        regs.spsr = status & 0xfe0f_ffc0 | m;
+        regs.pc = pc & 0xffff_fffc;
     }
     if state == State::T32 {
         regs.spsr |= psr::T;

@@ -163,6 +163,118 @@ fn bank_of(m: u64) -> Option<SysReg> {
     })
 }
 
+/// Mode, instruction set, order of data, flags and IT state.
+fn program_status(aarch64: bool, state: u8, status: u64) -> u64 {
+    const MODES: [u64; 8] = [
+        mode::SVC,
+        mode::USR,
+        mode::FIQ,
+        mode::IRQ,
+        mode::ABT,
+        mode::UND,
+        mode::SYS,
+        mode::SVC,
+    ];
+    let flags = status << 28 & 0xf000_0000;
+    if aarch64 {
+        return match state & 7 {
+            0..=2 => psr::EL1H | flags,
+            3 => 4 | flags, // EL1t
+            4 => flags,     // EL0t
+            5 => mode::USR | flags,
+            6 => mode::USR | psr::E,
+            _ => with_it_state(mode::USR | psr::T, status),
+        };
+    }
+    let m = MODES[usize::from(state & 7)] | if state & 0x10 != 0 { psr::E } else { 0 };
+    if state & 8 == 0 {
+        m | flags
+    } else {
+        with_it_state(m | psr::T, status)
+    }
+}
+
+/// The page where the registers point, and the one behind it.
+fn pages(what: u8, place: u64, refusals: u8, width: u64, noise: &mut Noise) -> [Page; 2] {
+    let mut target = |n: u8| match n & 0xf {
+        0..=3 => board::DEVICE,
+        4 => board::DEVICE + board::DEVICE_BYTES - board::PAGE,
+        5 | 6 => board::RAM,
+        7 => board::UART,
+        8 | 9 => board::TAPPED,
+        10 => board::GIC,
+        11 => board::GIC + board::PAGE,
+        12 => board::ROM,
+        13 => board::NOWHERE,
+        14 => board::RAM + board::RAM_BYTES - board::PAGE,
+        _ => noise.next() & 0xffff_f000,
+    };
+    let (here, behind) = (target(what), target(what >> 4));
+    let va = width
+        & match place >> 12 {
+            0..=7 => here,
+            8..=11 => 0x4000_0000,
+            12 | 13 => noise.next() & 0x0000_ffff_ffff_f000,
+            _ => !0xfff,
+        };
+    // PAR_EL1: a permission fault, a translation fault, or S: stage 2's.
+    let par = match refusals & 0xc {
+        0 | 4 => 0x0f << 1,
+        8 => 0x07 << 1,
+        _ => 1 << 9 | 0x07 << 1,
+    };
+    [
+        Page {
+            va,
+            ipa: here,
+            ..Page::default()
+        },
+        Page {
+            va: va.wrapping_add(0x1000) & width,
+            ipa: behind,
+            par,
+            refuses_reads: refusals & 1 != 0,
+            refuses_writes: refusals & 2 != 0,
+        },
+    ]
+}
+
+/// Registers that point to `aim` or near it, that are small, or anything.
+fn fill(regs: &mut Vcpu, bench: &mut Bench, aim: u64, width: u64, noise: &mut Noise) {
+    let mut value = || {
+        let n = noise.next();
+        let near = (n >> 8 & 0x1f).wrapping_mul(1 << (n >> 16 & 3));
+        width
+            & match n & 7 {
+                0..=2 => aim,
+                3 => aim.wrapping_add(near),
+                4 => aim.wrapping_sub(near),
+                5 => near,
+                _ => n >> 3,
+            }
+    };
+    regs.x.fill_with(&mut value);
+    bench.set(SysReg::SpEl0, value() & !0xf);
+    bench.set(SysReg::SpEl1, value() & !0xf);
+    for m in [mode::SVC, mode::ABT, mode::UND, mode::IRQ, mode::FIQ] {
+        if let Some(bank) = bank_of(m) {
+            bench.set(bank, noise.next() & 0xffff_ffff);
+        }
+    }
+    bench
+        .simd
+        .fill_with(|| u128::from(noise.next()) << 64 | u128::from(noise.next()));
+}
+
+/// Where the link of an exception is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// ELR_EL1.
+    Elr,
+    /// The X register of LR_abt or LR_und.
+    X(usize),
+}
+
 /// An input, read.
 struct Case {
     regs: Vcpu,
@@ -190,40 +302,15 @@ impl Case {
         let iss = [input.byte(), input.byte()];
         let mut noise = input.noise();
 
-        let spsr = if aarch64 {
-            match state & 7 {
-                0..=2 => psr::EL1H | status << 28,
-                3 => 4 | status << 28, // EL1t
-                4 => status << 28,     // EL0t
-                5 => mode::USR | status << 28,
-                6 => mode::USR | psr::E,
-                _ => with_it_state(mode::USR | psr::T, status),
-            }
-        } else {
-            const MODES: [u64; 8] = [
-                mode::SVC,
-                mode::USR,
-                mode::FIQ,
-                mode::IRQ,
-                mode::ABT,
-                mode::UND,
-                mode::SYS,
-                mode::SVC,
-            ];
-            let m = MODES[usize::from(state & 7)] | if state & 0x10 != 0 { psr::E } else { 0 };
-            if state & 8 == 0 {
-                m | status << 28
-            } else {
-                with_it_state(m | psr::T, status)
-            }
-        } & 0xffff_ffff;
+        let spsr = program_status(aarch64, state, status);
         let a32 = spsr & psr::AARCH32 != 0;
+        let width = if a32 { 0xffff_ffff } else { u64::MAX };
 
         let sctlr = u64::from(flags >> 2 & 1) << 1 // A
             | u64::from(flags >> 3 & 1) // M
             | u64::from(state >> 5 & 1) << 13 // V
             | u64::from(state >> 6 & 1) << 30 // TE
-            | u64::from(state >> 7) * 3 << 24; // EE and E0E
+            | (u64::from(state >> 7) * 3) << 24; // EE and E0E
         bench.set(SysReg::SctlrEl1, sctlr);
         bench.set(SysReg::VbarEl1, board::RAM + 0x800 * u64::from(site >> 7));
         bench.set(SysReg::EsrEl1, UNTOUCHED);
@@ -233,86 +320,21 @@ impl Case {
         bench.zero_block = 8 << u32::from(site & 0xf).min(8);
         bench.stepping = false;
 
-        let target = |n: u8, noise: &mut Noise| match n & 0xf {
-            0..=3 => board::DEVICE,
-            4 => board::DEVICE + board::DEVICE_BYTES - board::PAGE,
-            5 | 6 => board::RAM,
-            7 => board::UART,
-            8 | 9 => board::TAPPED,
-            10 => board::GIC,
-            11 => board::GIC + board::PAGE,
-            12 => board::ROM,
-            13 => board::NOWHERE,
-            14 => board::RAM + board::RAM_BYTES - board::PAGE,
-            _ => noise.next() & 0xffff_f000,
-        };
-        let (here, behind) = (target(what, &mut noise), target(what >> 4, &mut noise));
-        let width = if a32 { 0xffff_ffff } else { u64::MAX };
-        let va = match place >> 12 {
-            0..=7 => here,
-            8..=11 => 0x4000_0000,
-            12 | 13 => noise.next() & 0x0000_ffff_ffff_f000,
-            _ => !0xfff,
-        } & width;
-        // PAR_EL1: a permission fault, a translation fault, or S: stage 2's.
-        let par = match refusals & 0xc {
-            0 | 4 => 0x0f << 1,
-            8 => 0x07 << 1,
-            _ => 1 << 9 | 0x07 << 1,
-        };
-        bench.pages = [
-            Page {
-                va,
-                ipa: here,
-                ..Page::default()
-            },
-            Page {
-                va: va.wrapping_add(0x1000) & width,
-                ipa: behind,
-                par,
-                refuses_reads: refusals & 1 != 0,
-                refuses_writes: refusals & 2 != 0,
-            },
-        ];
-        let aim = va | place & 0xfff;
+        bench.pages = pages(what, place, refusals, width, &mut noise);
+        let aim = bench.pages[0].va | place & 0xfff;
 
         let mut regs = Vcpu {
             spsr,
             pc: match site >> 4 & 7 {
                 0..=4 => CODE,
-                5 => CODE + 0xffe & if spsr & psr::T != 0 && a32 { !1 } else { !3 },
+                5 if spsr & psr::T != 0 && a32 => CODE + 0xffe,
+                5 => CODE + 0xffc,
                 6 => board::ROM + 0x80,
                 _ => board::NOWHERE + 0x100,
             },
             ..Vcpu::default()
         };
-        let value = |noise: &mut Noise| {
-            let n = noise.next();
-            let near = (n >> 8 & 0x1f).wrapping_mul(1 << (n >> 16 & 3));
-            width
-                & match n & 7 {
-                    0..=2 => aim,
-                    3 => aim.wrapping_add(near),
-                    4 => aim.wrapping_sub(near),
-                    5 => near,
-                    _ => n >> 3,
-                }
-        };
-        regs.x.fill_with(|| value(&mut noise));
-        bench.set(SysReg::SpEl0, value(&mut noise) & !0xf);
-        bench.set(SysReg::SpEl1, value(&mut noise) & !0xf);
-        for spsr in [
-            SysReg::SpsrEl1,
-            SysReg::SpsrAbt,
-            SysReg::SpsrUnd,
-            SysReg::SpsrIrq,
-            SysReg::SpsrFiq,
-        ] {
-            bench.set(spsr, noise.next() & 0xffff_ffff);
-        }
-        bench
-            .simd
-            .fill_with(|| u128::from(noise.next()) << 64 | u128::from(noise.next()));
+        fill(&mut regs, bench, aim, width, &mut noise);
         bench.apart = variant
             .hides_spsr
             .then(|| (regs.mode(), noise.next() & 0xffff_ffff));
@@ -567,7 +589,7 @@ impl Case {
                     .enumerate()
                     .filter(|(_, (b, a))| b != a);
                 for (n, _) in changed {
-                    assert_eq!(Some(n), link, "X{n} at an exception: {op:?}");
+                    assert_eq!(Link::X(n), link, "X{n} at an exception: {op:?}");
                 }
                 assert_eq!(bench.simd, simd, "{op:?}");
             }
@@ -599,7 +621,7 @@ impl Case {
             } else {
                 2
             };
-            if cache || trap.ipa.0 & 7 == 0 {
+            if cache || trap.ipa.0.trailing_zeros() >= 3 {
                 self.moved_on(long, regs);
                 let changed = self
                     .regs
@@ -630,7 +652,7 @@ impl Case {
             assert!(b == a || free >> n & 1 != 0, "system register {n}: {op:?}");
         }
         // A64 at EL0 has SP_EL0 alone.
-        if self.regs.spsr & 0x1f == 0 {
+        if self.regs.mode() == 0 {
             let sp = SysReg::SpEl1 as usize;
             assert_eq!(before[sp], bench.registers[sp]);
         }
@@ -638,13 +660,7 @@ impl Case {
 
     /// Whether the guest took an exception of this instruction, and the X register that its link
     /// is in.
-    fn exception(
-        &self,
-        aarch64: bool,
-        vectors: u64,
-        regs: &Vcpu,
-        bench: &Bench,
-    ) -> Option<Option<usize>> {
+    fn exception(&self, aarch64: bool, vectors: u64, regs: &Vcpu, bench: &Bench) -> Option<Link> {
         if aarch64 {
             let base = bench.get(SysReg::VbarEl1) & !0x7ff;
             return (bench.get(SysReg::ElrEl1) != UNTOUCHED).then(|| {
@@ -653,12 +669,12 @@ impl Case {
                     0 | 0x200 | 0x400 | 0x600
                 ));
                 assert_eq!(regs.spsr & psr::MODE, psr::EL1H);
-                None
+                Link::Elr
             });
         }
         let at = |m, offset| regs.mode() == m && regs.pc == vectors.wrapping_add(offset);
         let link = |x: usize, back: u64| {
-            (regs.x[x] == self.regs.pc.wrapping_add(back) & 0xffff_ffff).then_some(Some(x))
+            (regs.x[x] == self.regs.pc.wrapping_add(back) & 0xffff_ffff).then_some(Link::X(x))
         };
         if at(mode::ABT, vector::DATA_ABORT) {
             link(20, 8)
