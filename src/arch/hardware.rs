@@ -135,6 +135,7 @@ impl Core for Hardware {
         Ok(Stage1 {
             page: Ipa(page_of(par)),
             device: attributes & 0xf0 == 0,
+            untold: attributes == 0,
             cached: attributes & 0xcc == 0xcc,
         })
     }

@@ -54,6 +54,8 @@ pub struct FakeCore {
     pub simd: [u128; 32],
     /// Stage 1 says that all is Normal memory.
     pub normal: bool,
+    /// Stage 1 does not tell what kind of memory it is.
+    pub untold: bool,
     pub host: Vec<(HostPa, Width, Option<u64>)>,
 }
 
@@ -72,6 +74,7 @@ impl Default for FakeCore {
             cleaned: Vec::new(),
             simd: [0; 32],
             normal: false,
+            untold: false,
             host: Vec::new(),
         }
     }
@@ -142,6 +145,7 @@ impl Core for FakeCore {
         Ok(Stage1 {
             page,
             device: !self.normal,
+            untold: self.untold,
             cached: self.normal,
         })
     }

@@ -128,6 +128,9 @@ pub struct Stage1 {
     pub page: Ipa,
     /// It is Device memory, as everything is while stage 1 is off.
     pub device: bool,
+    /// It is Device-nGnRnE (Strongly-ordered), or the host does not tell: QEMU 7.2 says this of
+    /// every page of the short-descriptor format.
+    pub untold: bool,
     /// It is Normal memory, write-back cacheable.
     pub cached: bool,
 }

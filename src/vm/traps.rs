@@ -367,7 +367,7 @@ fn began_before(core: &mut impl Core, trap: Trap) -> bool {
         return false;
     }
     core.stage_1(trap.far, At::E1Read)
-        .is_ok_and(|found| !found.device)
+        .is_ok_and(|found| !found.device || found.untold)
 }
 
 /// Whether the trapped AArch32 instruction passes its condition: CV and COND of its ISS, or, in

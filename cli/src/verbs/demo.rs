@@ -12,7 +12,7 @@ Examples:
   cargo reliquary demo
   cargo reliquary demo --host qemu-virt-gicv2")]
 pub struct Demo {
-    /// The host that QEMU plays: qemu-virt or qemu-virt-gicv2.
+    /// The host that QEMU plays: qemu-virt, qemu-virt-max or qemu-virt-gicv2.
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
 }

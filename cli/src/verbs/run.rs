@@ -25,7 +25,7 @@ consoles, not among the hypervisor's own messages, unless @NAME: before the text
 pub struct Run {
     /// The system file.
     system: PathBuf,
-    /// The host that QEMU plays: qemu-virt or qemu-virt-gicv2.
+    /// The host that QEMU plays: qemu-virt, qemu-virt-max or qemu-virt-gicv2.
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
     #[command(flatten)]

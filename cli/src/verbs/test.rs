@@ -109,6 +109,8 @@ impl Test {
                 "--test",
                 "boots",
                 "--test",
+                "loadstore",
+                "--test",
                 "damage",
                 "--no-fail-fast",
                 "--",

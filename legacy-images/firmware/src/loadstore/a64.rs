@@ -382,10 +382,10 @@ impl Case {
         let mut x = [0; 32];
         let mut v = [[0; 2]; 32];
         for x in &mut x {
-            *x = random.next();
+            *x = random.long();
         }
         for v in &mut v {
-            *v = [random.next(), random.next()];
+            *v = [random.long(), random.long()];
         }
         Self {
             class,
@@ -545,7 +545,7 @@ impl Case {
                 }
             }
         }
-        let (from, to) = (self.touches.0 & !63, self.touches.1);
+        let (from, to) = (self.touches.0 & !31, self.touches.1);
         if let Some(difference) = compare(from, to) {
             tell(
                 "memory at ",

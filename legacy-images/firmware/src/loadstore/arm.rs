@@ -204,6 +204,7 @@ loadstore_branch:
     mov     r0, #8
 
 loadstore_leave:
+    setend  le
     mcr     p15, 0, r1, c13, c0, 2
     ldr     r1, =loadstore_host
     ldr     r1, [r1, #12]
@@ -296,6 +297,7 @@ pub fn branch_target() -> usize {
 /// SCTLR of the program: no alignment checks, CP15 barriers, SWP, SETEND and IT as they were.
 const SCTLR: u32 = 0x00c5_0c38;
 const SCTLR_M: u32 = 1;
+const SCTLR_EE: u32 = 1 << 25;
 
 /// The memory type of the windows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -319,26 +321,65 @@ pub struct State {
     pub memory: Memory,
     /// The tables are of long descriptors.
     pub long: bool,
+    /// SCTLR.EE: tables are big-endian, and exceptions are taken so.
+    pub ee: bool,
 }
 
 /// Every state that cases run in.
 pub const STATES: [State; 8] = [
-    state("MMU off", false, Memory::Off, false),
-    state("MMU off, big-endian", true, Memory::Off, false),
-    state("Normal, short descriptors", false, Memory::Normal, false),
-    state("Normal, short, big-endian", true, Memory::Normal, false),
-    state("Normal, long descriptors", false, Memory::Normal, true),
-    state("Normal, long, big-endian", true, Memory::Normal, true),
-    state("Device, short descriptors", false, Memory::Device, false),
-    state("Device, long, big-endian", true, Memory::Device, true),
+    state("MMU off", false, Memory::Off, false, false),
+    state("MMU off, EE, big-endian", true, Memory::Off, false, true),
+    state(
+        "Normal, short descriptors",
+        false,
+        Memory::Normal,
+        false,
+        false,
+    ),
+    state(
+        "Normal, short, EE, big-endian",
+        true,
+        Memory::Normal,
+        false,
+        true,
+    ),
+    state(
+        "Normal, long descriptors",
+        false,
+        Memory::Normal,
+        true,
+        false,
+    ),
+    state(
+        "Normal, long, big-endian",
+        true,
+        Memory::Normal,
+        true,
+        false,
+    ),
+    state(
+        "Device, short descriptors",
+        false,
+        Memory::Device,
+        false,
+        false,
+    ),
+    state(
+        "Device, long, EE, little-endian",
+        false,
+        Memory::Device,
+        true,
+        true,
+    ),
 ];
 
-const fn state(name: &'static str, big: bool, memory: Memory, long: bool) -> State {
+const fn state(name: &'static str, big: bool, memory: Memory, long: bool, ee: bool) -> State {
     State {
         name,
         big,
         memory,
         long,
+        ee,
     }
 }
 
@@ -425,6 +466,7 @@ fn map_short(state: &State, side: usize) {
     const DEVICE_PAGE: u32 = 1 << 2 | 3 << 4 | 2;
     // SAFETY: `at` is below the table's size; no case runs now.
     let put = |table: *mut u32, at: usize, entry: u32| unsafe {
+        let entry = if state.ee { entry.swap_bytes() } else { entry };
         table.add(at).write_volatile(entry);
     };
     let first = root(side);
@@ -447,8 +489,13 @@ fn map_long(state: &State, side: usize) {
     const DEVICE: u32 = NORMAL | 1 << 2;
     // SAFETY: `at` is below the table's size; no case runs now.
     let put = |table: *mut u32, at: usize, entry: u32| unsafe {
-        table.add(at * 2).write_volatile(entry);
-        table.add(at * 2 + 1).write_volatile(0);
+        let (low, high) = if state.ee {
+            (0, entry.swap_bytes())
+        } else {
+            (entry, 0)
+        };
+        table.add(at * 2).write_volatile(low);
+        table.add(at * 2 + 1).write_volatile(high);
     };
     // The second and third level are pages of their own.
     let first = root(side);
@@ -482,11 +529,9 @@ impl Context {
             banks,
             pc: 0,
             cpsr: 0,
-            sctlr: if state.translated() {
-                SCTLR | SCTLR_M
-            } else {
-                SCTLR
-            },
+            sctlr: SCTLR
+                | if state.translated() { SCTLR_M } else { 0 }
+                | if state.ee { SCTLR_EE } else { 0 },
             ttbr: root(side) as u32,
             vector: 99,
             lr: 0,

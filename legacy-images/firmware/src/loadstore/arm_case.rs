@@ -54,7 +54,7 @@ impl Case {
         }
         let mut d = [0; 32];
         for d in &mut d {
-            *d = random.next();
+            *d = random.long();
         }
         Self {
             class,
@@ -262,9 +262,9 @@ impl Case {
         if let Some(targets) = self.aborts {
             self.after_abort(&found, targets, &mut tell);
         } else {
-            self.same(state, &found, &due, &mut tell);
+            same(state, &found, &due, &mut tell);
         }
-        let (from, to) = (self.touches.0 & !63, self.touches.1);
+        let (from, to) = (self.touches.0 & !31, self.touches.1);
         if let Some(difference) = compare(from, to) {
             if self.aborts.is_none() {
                 tell("memory", difference.at, difference.found, difference.due);
@@ -274,50 +274,6 @@ impl Case {
         if self.at == NEAR {
             // The code, whose branches are not the same in both places.
             copy_back(NEAR, UPPER);
-        }
-    }
-
-    fn same(
-        &self,
-        state: &State,
-        found: &Context,
-        due: &Context,
-        tell: &mut impl FnMut(&str, usize, u32, u32),
-    ) {
-        let moved = if state.translated() { 0 } else { DISTANCE } as u32;
-        let same = |found: u32, due: u32| found == due || found == due.wrapping_add(moved);
-        for (which, context) in [("vector in RAM", due), ("vector", found)] {
-            if context.vector != SUPERVISOR && context.vector != BRANCH {
-                tell(which, 0, context.vector, SUPERVISOR);
-                tell("DFSR", 0, context.dfsr, 0);
-                tell("DFAR", 0, context.dfar, 0);
-                tell("LR of the vector", 0, context.lr, 0);
-            }
-        }
-        if found.vector != due.vector {
-            tell("vector", 0, found.vector, due.vector);
-        }
-        for i in 0..35 {
-            if !same(found.banks[i], due.banks[i]) {
-                tell("register in slot", i, found.banks[i], due.banks[i]);
-            }
-        }
-        if !same(found.lr, due.lr) {
-            tell("LR of the vector", 0, found.lr, due.lr);
-        }
-        for (what, found, due) in [
-            ("CPSR", found.spsr, due.spsr),
-            ("FPSCR", found.fpscr, due.fpscr),
-        ] {
-            if found != due {
-                tell(what, 0, found, due);
-            }
-        }
-        for i in 0..64 {
-            let part = |d: &[u64; 32]| (d[i / 2] >> (32 * (i % 2))) as u32;
-            if found.d[i / 2] != due.d[i / 2] && part(&found.d) != part(&due.d) {
-                tell("half of D", i, part(&found.d), part(&due.d));
-            }
         }
     }
 
@@ -363,6 +319,50 @@ impl Case {
                     self.banks[slot],
                 );
             }
+        }
+    }
+}
+
+/// Compares the registers of both runs.
+fn same(
+    state: &State,
+    found: &Context,
+    due: &Context,
+    tell: &mut impl FnMut(&str, usize, u32, u32),
+) {
+    let moved = if state.translated() { 0 } else { DISTANCE } as u32;
+    let same = |found: u32, due: u32| found == due || found == due.wrapping_add(moved);
+    for (which, context) in [("vector in RAM", due), ("vector", found)] {
+        if context.vector != SUPERVISOR && context.vector != BRANCH {
+            tell(which, 0, context.vector, SUPERVISOR);
+            tell("DFSR", 0, context.dfsr, 0);
+            tell("DFAR", 0, context.dfar, 0);
+            tell("LR of the vector", 0, context.lr, 0);
+        }
+    }
+    if found.vector != due.vector {
+        tell("vector", 0, found.vector, due.vector);
+    }
+    for i in 0..35 {
+        if !same(found.banks[i], due.banks[i]) {
+            tell("register in slot", i, found.banks[i], due.banks[i]);
+        }
+    }
+    if !same(found.lr, due.lr) {
+        tell("LR of the vector", 0, found.lr, due.lr);
+    }
+    for (what, found, due) in [
+        ("CPSR", found.spsr, due.spsr),
+        ("FPSCR", found.fpscr, due.fpscr),
+    ] {
+        if found != due {
+            tell(what, 0, found, due);
+        }
+    }
+    for i in 0..64 {
+        let part = |d: &[u64; 32]| (d[i / 2] >> (32 * (i % 2))) as u32;
+        if found.d[i / 2] != due.d[i / 2] && part(&found.d) != part(&due.d) {
+            tell("half of D", i, part(&found.d), part(&due.d));
         }
     }
 }

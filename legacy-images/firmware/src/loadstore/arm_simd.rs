@@ -1,6 +1,8 @@
 //! SIMD and floating-point loads and stores of A32 and T32 (DDI 0487, F4.1.14 and F3.1.10): the
 //! same bits, but for the condition and the first byte.
 
+#![allow(clippy::unnecessary_wraps)] // Every form has the one type.
+
 use super::arm_case::{Case, NEAR};
 use super::arm_forms::Make;
 
@@ -73,7 +75,7 @@ pub fn literal(make: &mut Make<'_>) -> Option<Case> {
     Some(case)
 }
 
-/// VLDM, VSTM, VPUSH and VPOP.
+/// VLDM, VSTM, VPUSH and VPOP, FLDMX and FSTMX.
 pub fn multiple(make: &mut Make<'_>) -> Option<Case> {
     let mut case = make.case("VLDM, VSTM");
     let double = make.random.coin();
@@ -86,7 +88,9 @@ pub fn multiple(make: &mut Make<'_>) -> Option<Case> {
             break (first, count);
         }
     };
-    let bytes = count as usize * if double { 8 } else { 4 };
+    // FLDMX and FSTMX: a word more that is not accessed, and D0 to D15 only.
+    let extra = u32::from(double && !make.abort && first + count <= 16 && make.random.once_in(4));
+    let bytes = count as usize * if double { 8 } else { 4 } + extra as usize * 4;
     // P, U, W: IA, IA!, DB!.
     let (p, u, w) = make.random.one_of(&[(0, 1, 0), (0, 1, 1), (1, 0, 1_u32)]);
     let n = base(make);
@@ -100,7 +104,7 @@ pub fn multiple(make: &mut Make<'_>) -> Option<Case> {
         | u32::from(load) << 20
         | n << 16
         | u32::from(double) << 8
-        | if double { count * 2 } else { count };
+        | if double { count * 2 + extra } else { count };
     case.word(condition(make) | bits | number(first, double));
     case.aborts = make.abort.then_some(0);
     Some(case)

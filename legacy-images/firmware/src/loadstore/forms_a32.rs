@@ -1,7 +1,9 @@
 //! A32's loads and stores (DDI 0487, F4.1), a generator for each class: fixed bits, with random
 //! registers, immediates, conditions and modes that the architecture predicts.
 
-use super::arm::{SYS, USR, slot};
+#![allow(clippy::unnecessary_wraps)] // Every form has the one type.
+
+use super::arm::{USR, slot};
 use super::arm_case::{Case, NEAR};
 use super::arm_forms::{Class, Make, returns_to, stack_mode};
 use super::arm_simd;
@@ -178,14 +180,14 @@ fn extra_of(make: &mut Make<'_>, (class, fixed, size): (&'static str, u32, usize
     let write_back = !mode.0 || mode.2;
     let (n, t) = loop {
         let (n, t) = pair_of(make, load, write_back);
-        // QEMU 7.2 does not keep the base of an LDRD to it that aborts half-way.
+        // What aborts half-way has another base (see `Make::dual`).
         let free = !write_back && (load || make.stores_base()) && !make.abort;
         if !double || (t & 1 == 0 && t < 14 && (free || (n != t && n != t + 1))) {
             break (n, t);
         }
     };
     let at = if double {
-        make.place(8, 4)
+        make.dual(load && (n == t || n == t + 1))
     } else {
         make.place_single(size)
     };
@@ -214,16 +216,16 @@ fn literal(make: &mut Make<'_>) -> Option<Case> {
     let kind = make.random.below(8);
     let t = make.random.below(15);
     let condition = make.condition();
-    // The window is before the code by the end of its 128 bytes, at most 255 behind it.
-    let (fixed, size, long) = match kind {
-        0 => (0x051f_0000, 4, true),
-        1 => (0x055f_0000, 1, true),
-        2 => (0x015f_00b0, 2, false),
-        3 => (0x015f_00d0, 1, false),
-        4 => (0x015f_00f0, 2, false),
-        5 => (0x014f_00d0, 8, false),
-        6 => (0x0d1f_0a00, 4, true),
-        _ => (0x0d1f_0b00, 8, true),
+    // The window begins 128 bytes behind the code, and an offset is up to 255, 1020 or 4095.
+    let (fixed, size) = match kind {
+        0 => (0x051f_0000, 4),
+        1 => (0x055f_0000, 1),
+        2 => (0x015f_00b0, 2),
+        3 => (0x015f_00d0, 1),
+        4 => (0x015f_00f0, 2),
+        5 => (0x014f_00d0, 8),
+        6 => (0x0d1f_0a00, 4),
+        _ => (0x0d1f_0b00, 8),
     };
     let t = if kind == 5 { t & !1 } else { t };
     let t = if kind == 5 && t == 14 { 0 } else { t };
@@ -241,7 +243,6 @@ fn literal(make: &mut Make<'_>) -> Option<Case> {
         6 | 7 => offset / 4 | (t & 1) << 22,
         _ => (offset >> 4) << 8 | offset & 15,
     };
-    let _ = long;
     case.word(condition | fixed | 1 << 23 | t << 12 | bits);
     Some(case)
 }
@@ -408,11 +409,11 @@ fn exclusive(make: &mut Make<'_>) -> Option<Case> {
                 // MVN has no first operand.
                 let a = if operation == 15 { 0 } else { a };
                 let s = u32::from(make.random.coin()) << 20;
+                // Bit 4 is clear: no shift by a register.
                 let shift = make.random.below(128) << 5;
-                0xe000_0000 | operation << 21 | s | a << 16 | to << 12 | shift & 0xfe0 | b
+                0xe000_0000 | operation << 21 | s | a << 16 | to << 12 | shift | b
             }
         };
-        // A shift by a register is another encoding: bit 4 is clear.
         case.word(word);
     }
     let release = order(make);
@@ -527,6 +528,5 @@ fn preload(make: &mut Make<'_>) -> Option<Case> {
         case.word(fixed | 0x0200_0000 | up | n << 16 | make.random.below(32) << 7 | m);
     }
     more(make, &mut case);
-    let _ = SYS;
     Some(case)
 }

@@ -492,9 +492,8 @@ fn build(case: &mut Case, row: &Row, state: &State, at: usize, random: &mut Rand
         Form::Register => register_offset(case, row, state, at, (n, t), random),
         Form::PairOffset | Form::PairPre | Form::PairPost => {
             let imm7 = random.between(-64, 63);
-            let t2 = if simd {
-                other(random, &[t])
-            } else if row.form == Form::PairOffset && (!stores || state.translated()) {
+            let may_be_base = row.form == Form::PairOffset && (!stores || state.translated());
+            let t2 = if simd || may_be_base {
                 other(random, &[t])
             } else {
                 other(random, &[t, n])
@@ -515,15 +514,11 @@ fn build(case: &mut Case, row: &Row, state: &State, at: usize, random: &mut Rand
             case.base(n, at);
             case.push(word);
         }
-        Form::StructuresPost => {
+        // Rm, or Rs.
+        Form::StructuresPost | Form::Atomic => {
             let m = other(random, &[n]);
             case.base(n, at);
             case.push(word | m << 16);
-        }
-        Form::Atomic => {
-            let s = other(random, &[n]);
-            case.base(n, at);
-            case.push(word | s << 16);
         }
         Form::Compare | Form::ComparePair => compare(case, row, state, at, n, random),
         Form::Exclusive | Form::ExclusivePair | Form::ExclusiveAlone => {
@@ -557,7 +552,7 @@ fn register_offset(
     let m = other(random, &[n]);
     let option = random.one_of(&[2_u32, 3, 6, 7]);
     let shifted = random.coin();
-    let value = random.next() >> random.below(40);
+    let value = random.long() >> random.below(40);
     let extended = match option {
         2 => u64::from(value as u32),
         6 => i64::from(value as i32) as u64,

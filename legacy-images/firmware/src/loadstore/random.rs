@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn long(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -21,7 +21,7 @@ impl Random {
 
     /// The next 32 bits.
     pub fn word(&mut self) -> u32 {
-        (self.next() >> 32) as u32
+        (self.long() >> 32) as u32
     }
 
     /// A number below `end`, which is not 0.
@@ -41,7 +41,7 @@ impl Random {
 
     /// True or false.
     pub fn coin(&mut self) -> bool {
-        self.next() >> 63 != 0
+        self.long() >> 63 != 0
     }
 
     /// One of these.
