@@ -97,7 +97,8 @@ pub struct Bench {
     pub memory: Memory,
     /// Two pages that lie elsewhere; all others are where their address says.
     pub pages: [Page; 2],
-    /// Attributes that stage 1 gives to everything.
+    /// Attributes that stage 1 gives to everything: Device, Normal that is cached or not, and,
+    /// with both set, that of a host that does not tell.
     pub device: bool,
     pub cached: bool,
     pub zero_block: u64,
@@ -190,7 +191,8 @@ impl Core for Bench {
         Ok(Stage1 {
             page: Ipa(page.ipa),
             device: self.device,
-            cached: self.cached,
+            untold: self.device && self.cached,
+            cached: !self.device && self.cached,
         })
     }
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {
