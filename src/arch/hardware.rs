@@ -155,11 +155,14 @@ impl Core for Hardware {
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()> {
         let whole = at!("s12e1r", va);
         let host = (whole & 1 == 0).then(|| page_of(whole) | va & 0xfff)?;
-        if let Ok(into) = <&mut [u8; 4]>::try_from(&mut *into) {
-            *into = self.memory.host_word(host)?.to_le_bytes();
-            return Some(());
-        }
         self.memory.host_read(host, into).ok()
+    }
+
+    #[inline]
+    fn code_word(&mut self, va: u64) -> Option<u32> {
+        let whole = at!("s12e1r", va);
+        let host = (whole & 1 == 0).then(|| page_of(whole) | va & 0xfff)?;
+        self.memory.host_word(host)
     }
 
     fn patch(&mut self, va: u64, word: u32) -> Option<u32> {

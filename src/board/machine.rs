@@ -230,6 +230,37 @@ impl Board {
         Some(value)
     }
 
+    /// Reads of successive registers that change nothing, of one device that was accessed lately;
+    /// or nothing is done, and it says so.
+    #[inline]
+    pub fn peek_run(
+        &mut self,
+        now: Instant,
+        at: Ipa,
+        how: Transaction,
+        values: &mut [u64],
+    ) -> bool {
+        let Some((near, mut access)) = self.near(at, how) else {
+            return false;
+        };
+        let Some(slot) = self.slots.get(usize::from(near.device)) else {
+            return false;
+        };
+        for value in values.iter_mut() {
+            match slot.device.peek(now, access) {
+                Some(read) if access.offset <= near.last => *value = read & how.width.mask(),
+                _ => return false,
+            }
+            access.offset = access.offset.wrapping_add(how.width.bytes());
+        }
+        let mut place = at;
+        for value in values {
+            self.recent.read(now, place, *value, near.window, how);
+            place = place.wrapping_add(how.width.bytes());
+        }
+        true
+    }
+
     /// A read of a device that was accessed lately; none, and nothing done, if it is not one.
     #[inline(never)]
     pub fn read_near(

@@ -5,6 +5,7 @@ use crate::mmio::decode::State;
 use crate::vcpu::Vcpu;
 
 /// The instruction set that the guest is in.
+#[inline]
 pub(super) fn state_of(regs: &Vcpu) -> State {
     match (regs.is_aarch32(), regs.is_thumb()) {
         (false, _) => State::A64,
@@ -16,11 +17,10 @@ pub(super) fn state_of(regs: &Vcpu) -> State {
 /// The instruction at PC and its length. Of a T32 instruction of 32 bits the second halfword is
 /// in the low half of the word; one of 16 bits stands alone. Instructions are little-endian
 /// whatever the data's order is (DDI 0487, E2.8.1).
+#[inline]
 pub(super) fn fetch(regs: &Vcpu, core: &mut impl Core) -> Option<(u32, u8)> {
     if !regs.is_thumb() {
-        let mut word = [0; 4];
-        core.code(regs.pc, &mut word)?;
-        return Some((u32::from_le_bytes(word), 4));
+        return Some((core.code_word(regs.pc)?, 4));
     }
     let mut half = [0; 2];
     core.code(regs.pc, &mut half)?;

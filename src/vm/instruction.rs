@@ -228,4 +228,6 @@ fn carry_out<C: Core>(
 }
 
 #[cfg(test)]
+mod real_code;
+#[cfg(test)]
 mod tests;

@@ -154,6 +154,12 @@ pub trait Core {
     /// Copies code at `va`: RAM, ROM, or a flash from which the guest executes in place. None if
     /// it is not mapped, and for a device.
     fn code(&mut self, va: u64, into: &mut [u8]) -> Option<()>;
+    /// The 32 bits of code at `va`, a multiple of 4, as [`code`](Core::code) has them.
+    fn code_word(&mut self, va: u64) -> Option<u32> {
+        let mut word = [0; 4];
+        self.code(va, &mut word)?;
+        Some(u32::from_le_bytes(word))
+    }
     /// Puts an instruction in the place of the guest's at `va`, in RAM, ROM or flash alike, and
     /// gives the one that was there. The next fetch sees it.
     fn patch(&mut self, va: u64, word: u32) -> Option<u32>;

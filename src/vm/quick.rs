@@ -1,14 +1,17 @@
-//! The most frequent traps, done at once: a load or store of one register at a device.
+//! The most frequent traps, done at once: loads and stores at a device.
 //!
-//! It takes a valid syndrome (DDI 0487, D17.2.37), a plain register, little-endian data, a device
-//! that was accessed lately, and no timer to look after. Everything else is left for
-//! [`Vm::trap`], where these would end the same way.
+//! One register with a valid syndrome (DDI 0487, D17.2.37), or what [`plain`] makes of the
+//! instruction. It takes registers that no mode but FIQ banks, little-endian data, one page, a
+//! device that was accessed lately, and no timer to look after. Everything else is left for
+//! [`Vm::trap`], where these would end the same way; a test compares both.
 
+use super::fetch::{fetch, state_of};
 use super::inject::Exception;
 use super::{Core, SysReg, Trap, Vm};
 use crate::access::{Initiator, Width};
 use crate::board::{Reply, Transaction, World};
 use crate::mmio::DataFault;
+use crate::mmio::decode::plain::{Plain, plain};
 use crate::mmio::syndrome::DataAbort;
 use crate::units::Instant;
 use crate::vcpu::{Vcpu, mode, psr};
@@ -18,6 +21,8 @@ use crate::vcpu::{Vcpu, mode, psr};
 /// (S1PTW), a translation fault of any level.
 const MASK: u64 = 0x3f << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 8 | 1 << 7 | 0x3c;
 const PLAIN: u64 = 0x24 << 26 | 1 << 25 | 1 << 24 | 0x04;
+/// The same without a syndrome, whose fields are zero then; of instructions of 32 bits.
+const WITHOUT: u64 = 0x24 << 26 | 1 << 25 | 0x04;
 
 /// SCTLR_EL1.EE and E0E: big-endian data.
 const BIG_ENDIAN: u64 = 1 << 25 | 1 << 24;
@@ -28,7 +33,11 @@ impl Vm {
     #[inline]
     pub fn quick(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Quick {
         if trap.esr & MASK != PLAIN {
-            return Quick::Not;
+            return if trap.esr & MASK == WITHOUT {
+                self.instruction_at_once(cpu, regs, core, trap)
+            } else {
+                Quick::Not
+            };
         }
         let abort = DataAbort(trap.esr as u32);
         let (width, target) = (abort.width(), usize::from(abort.srt()));
@@ -52,10 +61,7 @@ impl Vm {
             mode == mode::USR
         };
         let now = self.now(core);
-        let timers = |state: &super::CpuState| {
-            !state.virtual_level && state.timer_deadline.is_none_or(|due| due > now)
-        };
-        if !self.cpus.get(usize::from(cpu)).is_some_and(timers) {
+        if self.has_timers_due(cpu, now) {
             return Quick::Not;
         }
         let how = Transaction {
@@ -71,6 +77,99 @@ impl Vm {
             return self.serve(cpu, regs, core, trap, now, how);
         };
         finish(regs, target, Some(value));
+        Quick::Done
+    }
+
+    /// Whether a timer of the CPU is to be looked after first.
+    #[inline]
+    fn has_timers_due(&self, cpu: u8, now: Instant) -> bool {
+        self.cpus.get(usize::from(cpu)).is_none_or(|state| {
+            state.virtual_level || state.timer_deadline.is_some_and(|due| due <= now)
+        })
+    }
+
+    /// What has no syndrome.
+    #[inline(never)]
+    fn instruction_at_once(
+        &mut self,
+        cpu: u8,
+        regs: &mut Vcpu,
+        core: &mut impl Core,
+        trap: Trap,
+    ) -> Quick {
+        let Some((word, _)) = fetch(regs, core) else {
+            return Quick::Not;
+        };
+        let Some(op) = plain(state_of(regs), word) else {
+            return Quick::Not;
+        };
+        let base = u64::from(op.base);
+        let (wrap, user) = if regs.spsr & psr::AARCH32 == 0 {
+            if core.get(SysReg::SctlrEl1) & BIG_ENDIAN != 0 {
+                return Quick::Not;
+            }
+            (u64::MAX, regs.spsr & 0xc == 0)
+        } else {
+            let mode = regs.spsr & psr::MODE;
+            let banked = op.list >> 13 != 0 || base > 12 || mode == mode::FIQ;
+            if banked || regs.spsr & psr::E != 0 {
+                return Quick::Not;
+            }
+            (0xffff_ffff, mode == mode::USR)
+        };
+        let base = regs.x(op.base);
+        let at = base.wrapping_add(i64::from(op.offset).cast_unsigned()) & wrap;
+        let bytes = op.width.bytes();
+        let whole = bytes.wrapping_mul(u64::from(op.list.count_ones()));
+        // What began in the page before tells of this one.
+        let elsewhere = at != trap.far || (at & PAGE).wrapping_add(whole) > PAGE + 1;
+        let now = self.now(core);
+        if elsewhere || at & bytes.wrapping_sub(1) != 0 || self.has_timers_due(cpu, now) {
+            return Quick::Not;
+        }
+        let how = Transaction {
+            width: op.width,
+            initiator: Initiator::Cpu(cpu),
+            security: self.security(),
+            privileged: !user,
+        };
+        let done = if op.load {
+            self.load_at_once(regs, trap, now, how, op)
+        } else {
+            Quick::Not
+        };
+        if done != Quick::Not {
+            if op.moves != 0 {
+                let moved = base.wrapping_add(i64::from(op.moves).cast_unsigned()) & wrap;
+                regs.set_x(op.base, moved);
+            }
+            regs.advance(4);
+        }
+        done
+    }
+
+    #[inline]
+    fn load_at_once(
+        &mut self,
+        regs: &mut Vcpu,
+        trap: Trap,
+        now: Instant,
+        how: Transaction,
+        op: Plain,
+    ) -> Quick {
+        let mut values = [0; 16];
+        let count = op.list.count_ones() as usize;
+        let Some(values) = values.get_mut(..count) else {
+            return Quick::Not;
+        };
+        if !self.board.peek_run(now, trap.ipa, how, values) {
+            return Quick::Not;
+        }
+        let mut list = op.list;
+        for value in values {
+            regs.set_x(list.trailing_zeros() as u8, *value);
+            list &= list.wrapping_sub(1);
+        }
         Quick::Done
     }
 

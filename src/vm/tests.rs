@@ -12,7 +12,7 @@ use vm_fdt::FdtWriter;
 
 /// One CPU, RAM at 0x6000_0000 and an emulated device like RAM behind it, a UART at 0x1000_9000,
 /// a GIC at 0x1e00_1000.
-fn map(cpu: &str, secure: bool) -> Vec<u8> {
+fn map(cpu: &str, secure: bool, more: &dyn Fn(&mut FdtWriter)) -> Vec<u8> {
     let mut f = FdtWriter::new().unwrap();
     let root = f.begin_node("").unwrap();
     f.property_u32("#address-cells", 1).unwrap();
@@ -77,18 +77,24 @@ fn map(cpu: &str, secure: bool) -> Vec<u8> {
     f.property_string("compatible", "reliquary,ram").unwrap();
     f.property_array_u32("reg", &[0x6001_0000, 0x1000]).unwrap();
     f.end_node(ram).unwrap();
+    more(&mut f);
     f.end_node(root).unwrap();
     f.finish().unwrap()
 }
 
 pub(super) const A9: &str = "arm,cortex-a9";
-const A15: &str = "arm,cortex-a15";
+pub(super) const A15: &str = "arm,cortex-a15";
 pub(super) const A57: &str = "arm,cortex-a57";
 const HZ: u64 = 62_500_000;
 const UART: u64 = 0x1000_9000;
 
 pub(super) fn plan(cpu: &str, secure: bool) -> Plan {
-    Plan::read(&map(cpu, secure)).unwrap_or_else(|errors| panic!("{errors:?}"))
+    Plan::read(&map(cpu, secure, &|_| ())).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+/// With more nodes in its map.
+pub(super) fn plan_with(cpu: &str, more: &dyn Fn(&mut FdtWriter)) -> Plan {
+    Plan::read(&map(cpu, false, more)).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 pub(super) struct Guest {

@@ -206,9 +206,9 @@ fn times(text: &str) -> Vec<u32> {
 
 /// In its flash it executes in place, finds the CFI banks, and keeps its environment there
 /// through a reset; the longer commands are typed faster than the UART takes them.
-fn u_boot(host: &str) {
+fn u_boot(system: &str, host: &str, first_word: &str) {
     let outcome = play(
-        "virt-v7-uboot.toml",
+        system,
         host,
         &[
             "Flash: 64 MiB",
@@ -218,7 +218,7 @@ fn u_boot(host: &str) {
             "U-Boot 2023",
             "Bank # 1: CFI conformant flash",
             "Bank # 2: CFI conformant flash",
-            "00000000: ea",
+            first_word,
             "=> ",
             "> date; sleep 2; date",
             "Time:",
@@ -245,12 +245,22 @@ fn u_boot(host: &str) {
 
 #[test]
 fn virt_v7_runs_u_boot_in_place_on_a_gicv3_host() {
-    u_boot("qemu-virt");
+    u_boot("virt-v7-uboot.toml", "qemu-virt", "00000000: ea");
 }
 
 #[test]
 fn virt_v7_runs_u_boot_in_place_on_a_gicv2_host() {
-    u_boot("qemu-virt-gicv2");
+    u_boot("virt-v7-uboot.toml", "qemu-virt-gicv2", "00000000: ea");
+}
+
+#[test]
+fn virt_v8_runs_u_boot_in_place_on_a_gicv3_host() {
+    u_boot("virt-v8-uboot.toml", "qemu-virt", "00000000: 14");
+}
+
+#[test]
+fn virt_v8_runs_u_boot_in_place_on_a_gicv2_host() {
+    u_boot("virt-v8-uboot.toml", "qemu-virt-gicv2", "00000000: 14");
 }
 
 /// U-Boot finds the board's fw_cfg at its start, reads the directory through it by its own

@@ -66,6 +66,9 @@ impl Test {
             "host tests",
             cargo(&["test", "--workspace", "--lib", "--bins", "--no-fail-fast"]),
         );
+        let manifest = Manifest::read()?;
+        let names: Vec<&str> = manifest.names().collect();
+        manifest.fetch(&names, false)?;
         tally.step(
             "decoders against capstone",
             cargo(&[
@@ -82,9 +85,6 @@ impl Test {
             cargo(&["test", "--package", "reliquary-cli", "--test", "fuzz"]),
         );
         tally.size();
-        let manifest = Manifest::read()?;
-        let names: Vec<&str> = manifest.names().collect();
-        manifest.fetch(&names, false)?;
         tally.step(
             "errors of the tool, and maps",
             cargo(&[

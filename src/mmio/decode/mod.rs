@@ -6,6 +6,7 @@
 mod a32;
 mod a64;
 mod neon;
+pub mod plain;
 mod t16;
 mod t32;
 

@@ -2,7 +2,10 @@
 
 use super::operation;
 use super::record::Bytes;
+use reliquary::access::Width;
+use reliquary::mmio::decode::plain::{Plain, plain};
 use reliquary::mmio::decode::{State, decode};
+use reliquary::mmio::instruction::*;
 use reliquary::mmio::sequence::{NotSimple, step};
 use reliquary::vcpu::{Vcpu, mode, psr};
 
@@ -28,6 +31,10 @@ pub fn run(input: &[u8]) -> (bool, bool) {
     if let Ok(operation) = &decoded {
         operation::check(state, operation);
     }
+    if let Some(plain) = plain(state, word) {
+        let operation = decoded.expect("a plain load or store is one");
+        assert_eq!(as_plain(&operation), Some(plain), "{operation:?}");
+    }
 
     let before = registers(state, &mut input);
     let (mut after, mut again) = (before.clone(), before.clone());
@@ -40,6 +47,59 @@ pub fn run(input: &[u8]) -> (bool, bool) {
         stepped(state, word, u64::from(length), &before, &after);
     }
     (decoded.is_ok(), done.is_ok())
+}
+
+/// An operation in the form of the short way, which decodes the most frequent ones beside.
+fn as_plain(op: &Operation) -> Option<Plain> {
+    match op {
+        Operation::General(General {
+            address:
+                Address {
+                    base: Base::Register(base),
+                    offset: Offset::Immediate(bytes),
+                    index,
+                },
+            load,
+            width,
+            extend: Extend::Zero,
+            first,
+            second,
+            class: Class::Plain,
+        }) => Some(Plain {
+            list: 1 << first | second.map_or(0, |n| 1 << n),
+            offset: if *index == Index::Post {
+                0
+            } else {
+                *bytes as i16
+            },
+            moves: if *index == Index::Offset {
+                0
+            } else {
+                *bytes as i16
+            },
+            base: *base,
+            width: *width,
+            load: *load,
+        }),
+        Operation::Multiple(m) if m.bank == Bank::Current => {
+            let bytes = m.list.count_ones() as i16 * 4;
+            let (offset, moves) = match m.block {
+                Block::IncrementAfter => (0, bytes),
+                Block::IncrementBefore => (4, bytes),
+                Block::DecrementAfter => (4 - bytes, -bytes),
+                Block::DecrementBefore => (-bytes, -bytes),
+            };
+            Some(Plain {
+                list: u32::from(m.list),
+                offset,
+                moves: if m.write_back { moves } else { 0 },
+                base: m.base,
+                width: Width::Word,
+                load: m.load,
+            })
+        }
+        _ => None,
+    }
 }
 
 fn registers(state: State, input: &mut Bytes<'_>) -> Vcpu {
