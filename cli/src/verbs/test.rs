@@ -80,6 +80,10 @@ impl Test {
                 "--no-fail-fast",
             ]),
         );
+        tally.step(
+            "a million fuzzed inputs",
+            cargo(&["test", "--package", "reliquary-cli", "--test", "fuzz"]),
+        );
         tally.size();
         tally.step(
             "errors of the tool, and maps",
