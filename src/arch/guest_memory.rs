@@ -216,13 +216,12 @@ impl GuestMemory {
         Ok(())
     }
 
-    /// The 32 bits at a multiple of 4 of this VM's own host memory: an instruction.
+    /// The 32 bits at a multiple of 4 (others are rounded down) of this VM's own host memory: an
+    /// instruction.
     #[inline]
     pub fn host_word(&self, host: u64) -> Option<u32> {
         // Pieces are whole pages, so a word at a multiple of 4 lies in one or in none.
-        if !host.is_multiple_of(4) {
-            return None;
-        }
+        let host = host & !3;
         let code = self.code.get();
         if host.wrapping_sub(code.host) >= code.bytes {
             self.find_code(host)?;

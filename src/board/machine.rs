@@ -196,7 +196,7 @@ impl Board {
         at: Ipa,
         how: Transaction,
     ) -> Result<Reply, BusFault> {
-        if let Some(value) = self.peek(world.now, at, how) {
+        if let Some(value) = self.peek(world.now, at, &how) {
             return Ok(Reply::Value(value));
         }
         match self.read_near(world, at, how) {
@@ -222,11 +222,12 @@ impl Board {
     /// A read that changes nothing, of a device that was accessed lately; none if it is not one.
     #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
     #[inline(always)]
-    pub fn peek(&mut self, now: Instant, at: Ipa, how: Transaction) -> Option<u64> {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // by value it is packed into one register
+    pub fn peek(&mut self, now: Instant, at: Ipa, how: &Transaction) -> Option<u64> {
         let (near, access) = self.near(at, how)?;
         let slot = self.slots.get(usize::from(near.device))?;
-        let value = slot.device.peek(now, access)? & how.width.mask();
-        self.recent.read(now, at, value, near.window, how);
+        let value = slot.device.peek(now, access)?;
+        self.recent.read(now, at, value, near.window, *how);
         Some(value)
     }
 
@@ -240,7 +241,7 @@ impl Board {
         how: Transaction,
         values: &mut [u32],
     ) -> bool {
-        let Some((near, mut access)) = self.near(at, how) else {
+        let Some((near, mut access)) = self.near(at, &how) else {
             return false;
         };
         let Some(slot) = self.slots.get(usize::from(near.device)) else {
@@ -253,12 +254,7 @@ impl Board {
             }
             access.offset = access.offset.wrapping_add(how.width.bytes());
         }
-        let mut place = at;
-        for value in values {
-            self.recent
-                .read(now, place, u64::from(*value), near.window, how);
-            place = place.wrapping_add(how.width.bytes());
-        }
+        self.recent.reads(now, at, values, near.window, how);
         true
     }
 
@@ -270,7 +266,7 @@ impl Board {
         at: Ipa,
         how: Transaction,
     ) -> Option<Result<Reply, BusFault>> {
-        let (near, access) = self.near(at, how)?;
+        let (near, access) = self.near(at, &how)?;
         Some(match self.serve(world, near.device, access, None)? {
             Ok(value) => {
                 let value = value & how.width.mask();
@@ -291,7 +287,7 @@ impl Board {
         value: u64,
     ) -> Option<Result<Reply, BusFault>> {
         let value = value & how.width.mask();
-        let (near, access) = self.near(at, how)?;
+        let (near, access) = self.near(at, &how)?;
         Some(match self.serve(world, near.device, access, Some(value))? {
             Ok(_) => {
                 self.recent.write(world.now, at, value, near.window, how);
@@ -441,7 +437,8 @@ impl Board {
     /// The device that was accessed lately at this address, if it takes the access whole.
     #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
     #[inline(always)]
-    fn near(&self, at: Ipa, how: Transaction) -> Option<(Near, Access)> {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // by value it is packed into one register
+    fn near(&self, at: Ipa, how: &Transaction) -> Option<(Near, Access)> {
         let near = *self.near.get(Near::way(at))?;
         let offset = at.0.wrapping_sub(near.first);
         if offset > near.last || how.width > Width::Word {

@@ -113,6 +113,30 @@ impl Recent {
         });
     }
 
+    /// Notes reads of successive words that were carried out, of the window `window`.
+    #[inline]
+    pub(super) fn reads(
+        &mut self,
+        at: Instant,
+        ipa: Ipa,
+        values: &[u32],
+        window: u16,
+        how: Transaction,
+    ) {
+        let tag = tag(window, 0, how);
+        let mut ipa = ipa;
+        for value in values {
+            let value = u64::from(*value);
+            self.add(Record {
+                at,
+                ipa,
+                value,
+                tag,
+            });
+            ipa = ipa.wrapping_add(how.width.bytes());
+        }
+    }
+
     /// Notes a write that was carried out, of the window `window`.
     #[inline]
     pub(super) fn write(

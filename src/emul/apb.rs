@@ -31,13 +31,13 @@ pub fn read(access: Access, register: impl FnOnce(u64) -> u32) -> Result<u64, Re
 /// As [`read`], of a register that [`Device::peek`](super::Device::peek) may tell of, or not.
 #[inline]
 pub fn peek(access: Access, register: impl FnOnce(u64) -> Option<u32>) -> Option<u64> {
-    if access.width == Width::Word && access.offset.is_multiple_of(4) {
-        return register(access.offset).map(u64::from);
-    }
     if !fits(access) {
         return None;
     }
     let word = u64::from(register(access.offset & !3)?);
+    if access.width == Width::Word {
+        return Some(word);
+    }
     Some(word.wrapping_shr(lane(access)) & access.width.mask())
 }
 

@@ -87,7 +87,7 @@ pub trait Device: Send {
         }
     }
 
-    /// The value of a register at `now`, if neither the read nor the time that has gone by changes
+    /// The value of a register at `now`, no wider than the access, if neither the read nor the time that has gone by changes
     /// anything beside it; else none. The board asks for this first, and needs nothing else then.
     fn peek(&self, _now: Instant, _access: Access) -> Option<u64> {
         None

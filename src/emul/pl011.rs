@@ -326,9 +326,11 @@ impl Device for Pl011 {
     }
 
     fn peek(&self, _: Instant, access: Access) -> Option<u64> {
+        if self.is_waiting() {
+            return None;
+        }
         apb::peek(access, |offset| match Register::at(offset) {
             Register::Uartdr => None,
-            _ if self.is_waiting() => None,
             register => Some(self.show_register(register)),
         })
     }

@@ -2,15 +2,17 @@
 
 use super::Core;
 use crate::mmio::decode::State;
-use crate::vcpu::Vcpu;
+use crate::vcpu::{Vcpu, psr};
 
 /// The instruction set that the guest is in.
 #[inline]
 pub(super) fn state_of(regs: &Vcpu) -> State {
-    match (regs.is_aarch32(), regs.is_thumb()) {
-        (false, _) => State::A64,
-        (true, false) => State::A32,
-        (true, true) => State::T32,
+    if !regs.is_aarch32() {
+        State::A64
+    } else if regs.spsr & psr::T == 0 {
+        State::A32
+    } else {
+        State::T32
     }
 }
 

@@ -182,7 +182,7 @@ pub trait Core {
     /// Software step, routed to EL2: the guest executes one instruction, then traps (EC 0x32).
     fn step(&mut self, on: bool);
     /// Cleans and invalidates guest RAM in the data caches, by address, to the point of
-    /// coherency. The range lies in one RAM window.
+    /// coherency. A range that does not lie in one RAM window is left alone.
     fn clean_invalidate(&mut self, from: Ipa, bytes: u64);
 }
 
@@ -218,16 +218,16 @@ pub struct Identity {
 #[derive(Clone, Copy, Debug)]
 struct Clock {
     hz: u64,
-    /// Nanoseconds a tick, if that is a whole number.
-    whole: Option<u64>,
+    /// Nanoseconds a tick, or 0 if that is no whole number.
+    whole: u64,
 }
 
 impl Clock {
     const fn new(hz: u64) -> Self {
         const NS: u64 = 1_000_000_000;
         let whole = match (NS.checked_rem(hz), NS.checked_div(hz)) {
-            (Some(0), Some(ns)) => Some(ns),
-            _ => None,
+            (Some(0), Some(ns)) => ns,
+            _ => 0,
         };
         Self { hz, whole }
     }
@@ -235,9 +235,9 @@ impl Clock {
     #[inline]
     fn at(self, ticks: u64) -> Instant {
         Instant(match self.whole {
+            0 => ns_for(ticks, self.hz),
             // 64 bits of nanoseconds last for 584 years.
-            Some(ns) => ticks.wrapping_mul(ns),
-            None => ns_for(ticks, self.hz),
+            ns => ticks.wrapping_mul(ns),
         })
     }
 }

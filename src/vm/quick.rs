@@ -5,7 +5,7 @@
 //! device that was accessed lately, and no timer to look after. Everything else is left for
 //! [`Vm::trap`], where these would end the same way; a test compares both.
 
-use super::fetch::{fetch, state_of};
+use super::fetch::fetch;
 use super::inject::Exception;
 use super::{Core, SysReg, Trap, Vm};
 use crate::access::{Initiator, Width};
@@ -83,7 +83,7 @@ impl Vm {
         if abort.wnr() {
             return self.serve(cpu, regs, core, trap, now, how);
         }
-        let Some(value) = self.board.peek(now, trap.ipa, how) else {
+        let Some(value) = self.board.peek(now, trap.ipa, &how) else {
             return self.serve(cpu, regs, core, trap, now, how);
         };
         finish(regs, target, Some(value));
@@ -107,24 +107,28 @@ impl Vm {
         core: &mut impl Core,
         trap: Trap,
     ) -> Quick {
-        let Some((word, _)) = fetch(regs, core) else {
+        let status = regs.spsr;
+        let is_thumb = regs.is_thumb();
+        let word = if is_thumb {
+            fetch(regs, core).map(|(word, _)| word)
+        } else {
+            core.code_word(regs.pc)
+        };
+        let Some(op) = word.and_then(|word| self.remembered.plain(status, word)) else {
             return Quick::Not;
         };
-        let Some(op) = self.remembered.plain(state_of(regs), word) else {
-            return Quick::Not;
-        };
-        let (wrap, user) = if regs.spsr & psr::AARCH32 == 0 {
+        let op = *op;
+        let (wrap, privileged) = if status & psr::AARCH32 == 0 {
             if core.get(SysReg::SctlrEl1) & BIG_ENDIAN != 0 {
                 return Quick::Not;
             }
-            (u64::MAX, regs.spsr & 0xc == 0)
+            (u64::MAX, status & 0xc != 0)
         } else {
-            let mode = regs.spsr & psr::MODE;
-            let banked = op.list >> 13 != 0 || op.base > 12 || mode == mode::FIQ;
-            if banked || regs.spsr & psr::E != 0 {
+            let mode = status & psr::MODE;
+            if mode == mode::FIQ || status & psr::E != 0 {
                 return Quick::Not;
             }
-            (0xffff_ffff, mode == mode::USR)
+            (0xffff_ffff, mode != mode::USR)
         };
         let base = regs.x(op.base);
         let at = base.wrapping_add(i64::from(op.offset).cast_unsigned()) & wrap;
@@ -134,23 +138,22 @@ impl Vm {
         if at != trap.far || at & bytes.wrapping_sub(1) != 0 || self.has_timers_due(cpu, now) {
             return Quick::Not;
         }
+        if !op.load {
+            return Quick::Not;
+        }
         let how = Transaction {
             width: op.width,
             initiator: Initiator::Cpu(cpu),
             security: self.security(),
-            privileged: !user,
+            privileged,
         };
-        let done = if op.load {
-            self.load_at_once(regs, trap, now, how, op)
-        } else {
-            Quick::Not
-        };
+        let done = self.load_at_once(regs, trap, now, &how, op);
         if done != Quick::Not {
             if op.moves != 0 {
                 let moved = base.wrapping_add(i64::from(op.moves).cast_unsigned()) & wrap;
                 regs.set_x(op.base, moved);
             }
-            if regs.is_thumb() {
+            if is_thumb {
                 regs.advance(4);
             } else {
                 next(regs);
@@ -160,24 +163,24 @@ impl Vm {
     }
 
     #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[allow(clippy::trivially_copy_pass_by_ref)] // by value it is packed into one register
     #[inline(always)]
     fn load_at_once(
         &mut self,
         regs: &mut Vcpu,
         trap: Trap,
         now: Instant,
-        how: Transaction,
+        how: &Transaction,
         op: Plain,
     ) -> Quick {
-        let first = op.list.trailing_zeros() as u8;
         if op.count == 1 {
             let Some(value) = self.board.peek(now, trap.ipa, how) else {
                 return Quick::Not;
             };
-            regs.set_x(first, value);
+            regs.set_x(op.first, value);
             return Quick::Done;
         }
-        self.block_at_once(regs, trap.ipa, now, how, op)
+        self.block_at_once(regs, trap.ipa, now, *how, op)
     }
 
     #[inline(never)]

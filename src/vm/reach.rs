@@ -203,7 +203,7 @@ impl<C: Core> execute::Reach for Reach<'_, C> {
             // What faulted, and mostly a register whose read changes nothing.
             let ipa = Ipa(self.trap.ipa.0 & !PAGE | at & PAGE);
             let how = self.transaction(width, user);
-            if let Some(value) = self.board.peek(self.now, ipa, how) {
+            if let Some(value) = self.board.peek(self.now, ipa, &how) {
                 return Ok(value);
             }
         }
