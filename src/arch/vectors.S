@@ -60,11 +60,6 @@ el2_vectors:
     mov     x29, xzr
     .endm
 
-sync_exit:
-    save_rest
-    mrs     x1, esr_el2
-    bl      guest_sync
-    b       resume
 irq_exit:
     save_rest
     bl      guest_irq
@@ -87,6 +82,12 @@ enter_guest:
     add     x1, x0, x1
     ldr     x2, ={stack_size}
     add     sp, x1, x2
+    b       resume
+
+sync_exit:
+    save_rest
+    mrs     x1, esr_el2
+    bl      guest_sync
 resume:
     mrs     x0, tpidr_el2
     ldp     x30, x1, [x0, #240]

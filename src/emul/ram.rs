@@ -12,7 +12,7 @@
 
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
-use crate::access::{Access, Refusal, Width};
+use crate::access::{Access, Refusal};
 use crate::units::Instant;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -21,67 +21,77 @@ use alloc::vec::Vec;
 pub const MAX_BYTES: u64 = 0x1_0000;
 
 /// The memory.
-pub struct Ram(Vec<u8>);
+pub struct Ram {
+    /// In doublewords, the last of which may be more than there is.
+    doubles: Vec<u64>,
+    bytes: u64,
+}
+
+/// By how many bits an access is shifted within its doubleword.
+const fn lane(access: Access) -> u32 {
+    (access.offset as u32 & 7).wrapping_mul(8)
+}
 
 impl Ram {
     /// Cleared memory of `bytes` bytes; none if that is more than [`MAX_BYTES`].
     pub fn new(bytes: u64) -> Option<Self> {
-        (bytes <= MAX_BYTES).then(|| Self(vec![0; bytes as usize]))
+        let doubles = vec![0; usize::try_from(bytes.min(MAX_BYTES)).ok()?.div_ceil(8)];
+        (bytes <= MAX_BYTES).then_some(Self { doubles, bytes })
     }
 
-    fn bytes(&mut self, access: Access) -> Result<&mut [u8], Refusal> {
+    /// Where the doubleword of an access is.
+    fn place(&self, access: Access) -> Result<usize, Refusal> {
         let bytes = access.width.bytes();
-        if access.region != 0 {
-            return Err(Refusal::NoRegister);
-        }
         if access.offset & bytes.wrapping_sub(1) != 0 {
             return Err(Refusal::Width);
         }
-        let at = usize::try_from(access.offset).map_err(|_| Refusal::NoRegister)?;
-        let end = at.checked_add(bytes as usize).ok_or(Refusal::NoRegister)?;
-        self.0.get_mut(at..end).ok_or(Refusal::NoRegister)
+        let end = access.offset.checked_add(bytes);
+        if access.region != 0 || end.is_none_or(|end| end > self.bytes) {
+            return Err(Refusal::NoRegister);
+        }
+        Ok((access.offset >> 3) as usize)
     }
 }
 
 impl Device for Ram {
-    fn read(&mut self, _: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
-        let bytes = self.bytes(access)?;
-        let value = bytes.iter().rev();
-        Ok(value.fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    fn read(&mut self, cx: &mut Cx<'_>, access: Access) -> Result<u64, Refusal> {
+        self.place(access)?;
+        self.peek(cx.now, access).ok_or(Refusal::NoRegister)
     }
 
-    #[inline]
     fn peek(&self, _: Instant, access: Access) -> Option<u64> {
-        let at = access.offset as usize;
-        let aligned =
-            access.offset.is_multiple_of(4) && access.region == 0 && access.width == Width::Word;
-        let word = self.0.get(at..at.wrapping_add(4)).filter(|_| aligned)?;
-        let word = <[u8; 4]>::try_from(word).ok()?;
-        Some(u64::from(u32::from_le_bytes(word)))
+        let place = self.place(access).ok()?;
+        let double = self.doubles.get(place)?;
+        Some(double.wrapping_shr(lane(access)) & access.width.mask())
     }
 
     fn write(&mut self, _: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
-        let bytes = self.bytes(access)?;
-        for (to, from) in bytes.iter_mut().zip(value.to_le_bytes()) {
-            *to = from;
-        }
+        let place = self.place(access)?;
+        let mask = access.width.mask().wrapping_shl(lane(access));
+        let double = self.doubles.get_mut(place).ok_or(Refusal::NoRegister)?;
+        *double = *double & !mask | value.wrapping_shl(lane(access)) & mask;
         Ok(())
     }
 
     fn reset(&mut self, kind: Reset) {
         if kind == Reset::Cold {
-            self.0.fill(0);
+            self.doubles.fill(0);
         }
     }
 
     fn save(&self, out: &mut Writer) {
-        out.bytes(&self.0);
+        for double in &self.doubles {
+            out.bytes(&double.to_le_bytes());
+        }
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {
         self.reset(Reset::Cold);
-        let saved = from.bytes(self.0.len())?;
-        self.0.copy_from_slice(saved);
+        let saved = from.bytes(self.doubles.len().saturating_mul(8))?;
+        let (doubles, _) = saved.as_chunks();
+        for (to, from) in self.doubles.iter_mut().zip(doubles) {
+            *to = u64::from_le_bytes(*from);
+        }
         Ok(())
     }
 }
@@ -89,6 +99,7 @@ impl Device for Ram {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Width;
     use crate::emul::random_walk;
     use crate::memory::NoMemory;
     use crate::random::Random;

@@ -180,7 +180,7 @@ impl Vm {
             regs.set_x(op.first, value);
             return Quick::Done;
         }
-        self.block_at_once(regs, trap.ipa, now, *how, op)
+        self.block_at_once(regs, trap.ipa, now, *how, op.list)
     }
 
     #[inline(never)]
@@ -190,20 +190,21 @@ impl Vm {
         at: Ipa,
         now: Instant,
         how: Transaction,
-        op: Plain,
+        list: u32,
     ) -> Quick {
         let mut values = [0u32; 16];
-        let Some(values) = values.get_mut(..usize::from(op.count)) else {
+        let count = list.count_ones();
+        let Some(values) = values.get_mut(..count as usize) else {
             return Quick::Not;
         };
-        let bytes = u64::from(op.count).wrapping_mul(Width::Word.bytes());
+        let bytes = u64::from(count).wrapping_mul(Width::Word.bytes());
         if (at.0 & PAGE).wrapping_add(bytes) > PAGE + 1 {
             return Quick::Not;
         }
         if !self.board.peek_run(now, at, how, values) {
             return Quick::Not;
         }
-        let mut list = op.list;
+        let mut list = list;
         for value in values {
             regs.set_x(list.trailing_zeros() as u8, u64::from(*value));
             list &= list.wrapping_sub(1);
@@ -262,11 +263,12 @@ fn finish(regs: &mut Vcpu, target: usize, value: Option<u64>) {
 /// The guest goes on behind an instruction of A64 or A32.
 #[inline]
 fn next(regs: &mut Vcpu) {
-    regs.pc = regs.pc.wrapping_add(4);
+    let pc = regs.pc.wrapping_add(4);
     if regs.spsr & psr::AARCH32 == 0 {
         regs.spsr &= !psr::BTYPE;
+        regs.pc = pc;
     } else {
-        regs.pc &= 0xffff_ffff;
+        regs.pc = pc & 0xffff_ffff;
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Guest {
     /// The console, if bytes wait, typed ahead or for room in the link: each exit is an occasion
     /// for them.
     pub waiting: News,
+    /// Whether traps may be answered at once: no interrupt of the host's is to be looked at again,
+    /// and nothing waits.
+    pub at_once: bool,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
     /// Counts and times, for the account at the end.
@@ -106,6 +109,7 @@ impl Guest {
             number,
             vttbr,
             controls,
+            at_once: forwarded.is_empty(),
             forwarded,
             images,
             entry,
@@ -152,16 +156,16 @@ impl Guest {
 
     /// A synchronous exception that takes more than an answer.
     #[inline(never)]
-    fn sync(&mut self, vcpu: &mut Vcpu, trap: Trap) {
+    fn sync(&mut self, vcpu: &mut Vcpu, esr: u64) {
         self.resample_forwarded();
-        match self.vm.trap(CPU, vcpu, &mut self.hardware, trap) {
+        match self.vm.trap(CPU, vcpu, &mut self.hardware, trap_of(esr)) {
             Next::Resume => self.before_return(),
             next => self.act(next, vcpu),
         }
     }
 
     /// After an access that may have changed something.
-    #[inline]
+    #[inline(never)]
     fn look(&mut self, vcpu: &mut Vcpu) {
         match self.vm.asks() {
             Next::Resume => self.before_return(),
@@ -235,6 +239,7 @@ impl Guest {
         } else {
             News::default()
         };
+        self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
         let flush = self.flush_due();
         if flush.is_some() != self.flush_at.is_some() {
             self.arm(self.vm.deadline(), flush);
@@ -426,6 +431,14 @@ fn guest_of(area: &mut CoreArea) -> (&mut Box<Guest>, &mut Vcpu) {
     (guest, &mut area.vcpu)
 }
 
+/// Where and why the guest was left.
+#[inline]
+fn trap_of(esr: u64) -> Trap {
+    let far = mrs!("far_el2");
+    let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
+    Trap { esr, far, ipa }
+}
+
 /// A synchronous exception from the guest (vectors.S).
 #[unsafe(no_mangle)]
 extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
@@ -433,16 +446,13 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     #[cfg(feature = "fault-injection")]
     crate::arch::fault::injected(esr);
     guest.account.traps += 1;
-    let far = mrs!("far_el2");
-    let ipa = Ipa((mrs!("hpfar_el2") & 0x0000_0fff_ffff_fff0) << 8 | far & 0xfff);
-    let trap = Trap { esr, far, ipa };
-    if !guest.forwarded.is_empty() || !guest.waiting.is_none() {
-        return guest.sync(vcpu, trap);
+    if !guest.at_once {
+        return guest.sync(vcpu, esr);
     }
-    match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap) {
+    match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap_of(esr)) {
         Quick::Done => {}
         Quick::Look => guest.look(vcpu),
-        Quick::Not => guest.sync(vcpu, trap),
+        Quick::Not => guest.sync(vcpu, esr),
     }
 }
 
