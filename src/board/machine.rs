@@ -60,7 +60,9 @@ struct Slot {
 }
 
 /// A window of a device that was accessed lately: most accesses are served by these few words.
+/// As long as a power of two, so that its place is a shift.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Near {
     first: u64,
     /// The offset of its last word.
@@ -266,7 +268,7 @@ impl Board {
         at: Ipa,
         how: Transaction,
     ) -> Option<Result<Reply, BusFault>> {
-        let (near, access) = self.near(at, &how)?;
+        let (near, access) = self.near(at, &how).filter(|_| how.width <= Width::Word)?;
         Some(match self.serve(world, near.device, access, None)? {
             Ok(value) => {
                 let value = value & how.width.mask();
@@ -287,7 +289,7 @@ impl Board {
         value: u64,
     ) -> Option<Result<Reply, BusFault>> {
         let value = value & how.width.mask();
-        let (near, access) = self.near(at, &how)?;
+        let (near, access) = self.near(at, &how).filter(|_| how.width <= Width::Word)?;
         Some(match self.serve(world, near.device, access, Some(value))? {
             Ok(_) => {
                 self.recent.write(world.now, at, value, near.window, how);
@@ -434,14 +436,15 @@ impl Board {
         &self.learned
     }
 
-    /// The device that was accessed lately at this address, if it takes the access whole.
+    /// The device that was accessed lately at this address. A doubleword may be more than it takes
+    /// at once.
     #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
     #[inline(always)]
     #[allow(clippy::trivially_copy_pass_by_ref)] // by value it is packed into one register
     fn near(&self, at: Ipa, how: &Transaction) -> Option<(Near, Access)> {
         let near = *self.near.get(Near::way(at))?;
         let offset = at.0.wrapping_sub(near.first);
-        if offset > near.last || how.width > Width::Word {
+        if offset > near.last {
             return None;
         }
         let access = Access {

@@ -81,10 +81,10 @@ impl Vm {
             privileged: !user,
         };
         if abort.wnr() {
-            return self.serve(cpu, regs, core, trap, now, how);
+            return self.serve(cpu, regs, core, abort, trap.far, trap.ipa, now, how);
         }
         let Some(value) = self.board.peek(now, trap.ipa, &how) else {
-            return self.serve(cpu, regs, core, trap, now, how);
+            return self.serve(cpu, regs, core, abort, trap.far, trap.ipa, now, how);
         };
         finish(regs, target, Some(value));
         Quick::Done
@@ -130,12 +130,13 @@ impl Vm {
             }
             (0xffff_ffff, mode != mode::USR)
         };
-        let base = regs.x(op.base);
+        let Some(&base) = regs.x.get(usize::from(op.base)) else {
+            return Quick::Not;
+        };
         let at = base.wrapping_add(i64::from(op.offset).cast_unsigned()) & wrap;
-        let bytes = op.width.bytes();
         let now = self.now(core);
-        // What began in the page before tells of this one.
-        if at != trap.far || at & bytes.wrapping_sub(1) != 0 || self.has_timers_due(cpu, now) {
+        // What began in the page before tells of this one. A misaligned one no device shows.
+        if at != trap.far || self.has_timers_due(cpu, now) {
             return Quick::Not;
         }
         if !op.load {
@@ -213,17 +214,19 @@ impl Vm {
     }
 
     /// With all that an access may change.
+    #[allow(clippy::too_many_arguments)] // a trap in its parts, which stay in registers
     #[inline(never)]
     fn serve(
         &mut self,
         cpu: u8,
         regs: &mut Vcpu,
         core: &mut impl Core,
-        trap: Trap,
+        abort: DataAbort,
+        far: u64,
+        ipa: Ipa,
         now: Instant,
         how: Transaction,
     ) -> Quick {
-        let abort = DataAbort(trap.esr as u32);
         let target = usize::from(abort.srt());
         let world = World {
             now,
@@ -231,23 +234,20 @@ impl Vm {
         };
         let reply = if abort.wnr() {
             let value = regs.x.get(target).copied().unwrap_or(0);
-            self.board.write_near(&world, trap.ipa, how, value)
+            self.board.write_near(&world, ipa, how, value)
         } else {
-            self.board.read_near(&world, trap.ipa, how)
+            self.board.read_near(&world, ipa, how)
         };
         match reply {
             None => return Quick::Not,
             Some(Ok(Reply::Value(value))) => finish(regs, target, Some(value)),
             Some(Ok(_)) => finish(regs, target, None),
-            Some(Err(_)) => self.refused(cpu, regs, core, trap),
+            Some(Err(_)) => {
+                let fault = DataFault::external(far, abort.wnr());
+                self.inject(cpu, regs, core, Exception::Data(fault));
+            }
         }
         Quick::Look
-    }
-
-    #[cold]
-    fn refused(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) {
-        let fault = DataFault::external(trap.far, DataAbort(trap.esr as u32).wnr());
-        self.inject(cpu, regs, core, Exception::Data(fault));
     }
 }
 

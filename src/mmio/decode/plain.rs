@@ -31,7 +31,15 @@ pub struct Plain {
 }
 
 /// The words that were asked about last, for the loops in which firmware has its accesses.
-pub struct Remembered([(u64, Plain); REMEMBERED]);
+pub struct Remembered([Memory; REMEMBERED]);
+
+/// A word with its state, and what it is. As long as a power of two, so that its place is a shift.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Memory {
+    key: u64,
+    plain: Plain,
+}
 
 const REMEMBERED: usize = 8;
 /// What of a status register tells the state.
@@ -50,7 +58,13 @@ impl Remembered {
             width: Width::Byte,
             load: false,
         };
-        Self([(u64::MAX, nothing); REMEMBERED])
+        let key = u64::MAX;
+        Self(
+            [Memory {
+                key,
+                plain: nothing,
+            }; REMEMBERED],
+        )
     }
 
     /// As [`plain`], in the state that a status register tells.
@@ -58,24 +72,26 @@ impl Remembered {
     #[inline(always)]
     pub fn plain(&mut self, status: u64, word: u32) -> Option<&Plain> {
         let key = u64::from(word) | (status & STATE) << 32;
-        let way = (word ^ word >> 16) as usize % REMEMBERED;
+        // Part of the target's number, or of a block's list.
+        let way = (word >> 12) as usize % REMEMBERED;
         let place = self.0.get_mut(way)?;
-        if place.0 == key {
-            return Some(&place.1);
+        if place.key == key {
+            return Some(&place.plain);
         }
         Self::look(place, key)
     }
 
     #[inline(never)]
-    fn look(place: &mut (u64, Plain), key: u64) -> Option<&Plain> {
+    fn look(place: &mut Memory, key: u64) -> Option<&Plain> {
         let word = key as u32;
         let state = match key >> 32 & STATE {
             psr::AARCH32 => State::A32,
             STATE => State::T32,
             _ => State::A64,
         };
-        *place = (key, plain(state, word)?);
-        Some(&place.1)
+        let plain = plain(state, word)?;
+        *place = Memory { key, plain };
+        Some(&place.plain)
     }
 }
 
