@@ -282,3 +282,6 @@ pub enum Quick {
     /// It is done: [`Vm::asks`] and [`Vm::take_news`] tell what may have changed.
     Look,
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,48 +13,58 @@ type Row = (&'static str, u64, Option<u64>);
 
 const A64: [Row; 14] = [
     ("hypercall (PSCI_VERSION)", 295, Some(60)),
-    ("emulated UART status read", 298, Some(120)),
-    ("GICD_TYPER read", 301, Some(120)),
-    ("GICD_ISENABLER write", 489, Some(160)),
-    ("GICD_ICENABLER and ISENABLER, a pair", 982, None),
-    ("SGI to itself, to its handler", 836, Some(260)),
-    ("acknowledge and end", 1495, Some(450)),
-    ("virtual timer, guest busy", 1264, Some(112)),
-    ("virtual timer, guest in WFI", 1424, Some(128)),
-    ("load with write-back, post-index", 1187, None),
-    ("load with write-back, pre-index", 1187, None),
-    ("store with write-back, post-index", 1566, None),
-    ("LDP of two W", 1175, None),
-    ("STP of two W", 1932, None),
+    ("emulated UART status read", 257, Some(120)),
+    ("GICD_TYPER read", 276, Some(120)),
+    ("GICD_ISENABLER write", 495, Some(160)),
+    ("GICD_ICENABLER and ISENABLER, a pair", 994, None),
+    ("SGI to itself, to its handler", 838, Some(260)),
+    ("acknowledge and end", 1502, Some(450)),
+    ("virtual timer, guest busy", 1280, Some(112)),
+    ("virtual timer, guest in WFI", 1440, Some(128)),
+    ("load with write-back, post-index", 282, None),
+    ("load with write-back, pre-index", 282, None),
+    ("store with write-back, post-index", 1542, None),
+    ("LDP of two W", 1063, None),
+    ("STP of two W", 1888, None),
 ];
 
-const A32: [Row; 22] = [
-    ("emulated UART status read", 302, Some(120)),
-    ("system register of the board, read", 296, Some(120)),
-    ("SP804 value read", 766, Some(150)),
-    ("GICD_TYPER read", 305, Some(120)),
-    ("GICD_ISENABLER write", 495, Some(170)),
-    ("GICD_ICENABLER and ISENABLER, a pair", 994, None),
-    ("ACTLR read", 432, Some(90)),
-    ("SGIR store to handler", 845, Some(260)),
-    ("acknowledge and end", 1507, Some(450)),
-    ("virtual timer, guest busy", 1504, None),
-    ("virtual timer, guest in WFI", 1664, None),
-    ("SP804 interrupt, lateness", 1912, Some(350)),
-    ("load with write-back, post-index", 1083, Some(260)),
-    ("load with write-back, pre-index", 1083, Some(260)),
-    ("store with write-back, post-index", 1475, None),
-    ("LDM of 1", 931, Some(320)),
-    ("LDM of 2", 1172, None),
-    ("LDM of 4", 1654, None),
-    ("LDM of 8", 2636, None),
-    ("STM of 4", 3277, None),
-    ("LDRD", 1263, None),
-    ("STRD", 2047, None),
+const A32: [Row; 24] = [
+    ("emulated UART status read", 258, Some(120)),
+    ("system register of the board, read", 265, Some(120)),
+    ("SP804 value read", 764, Some(150)),
+    ("GICD_TYPER read", 277, Some(120)),
+    ("GICD_ISENABLER write", 496, Some(170)),
+    ("GICD_ICENABLER and ISENABLER, a pair", 996, None),
+    ("ACTLR read", 422, Some(90)),
+    ("SGIR store to handler", 842, Some(260)),
+    ("acknowledge and end", 1504, Some(450)),
+    ("virtual timer, guest busy", 1520, None),
+    ("virtual timer, guest in WFI", 1680, None),
+    ("SP804 interrupt, lateness", 1944, Some(350)),
+    ("load with write-back, post-index", 257, Some(260)),
+    ("load with write-back, pre-index", 257, Some(260)),
+    ("load with write-back, of the UART", 279, None),
+    ("store with write-back, post-index", 1144, None),
+    ("LDM of 1", 253, Some(320)),
+    ("LDM of 2", 427, None),
+    ("LDM of 4", 555, None),
+    ("LDM of 8", 811, None),
+    ("LDM of 1, of the UART", 275, None),
+    ("STM of 4", 2068, None),
+    ("LDRD", 1090, None),
+    ("STRD", 1412, None),
 ];
 
 /// What a register beyond the first of an LDM costs.
-const FURTHER: Row = ("LDM, each further register", 244, Some(80));
+const FURTHER: Row = ("LDM, each further register", 80, Some(80));
+
+/// Rows that are held to their goals too: the loads that have no syndrome.
+const GATED: [&str; 4] = [
+    "load with write-back, post-index",
+    "load with write-back, pre-index",
+    "LDM of 1",
+    FURTHER.0,
+];
 
 /// What a figure may be above the one that was set: a compiler's doing.
 const SLACK_PERCENT: u64 = 3;
@@ -110,6 +120,9 @@ fn hold(system: &str, set: &[Row]) {
         if figure > due + due * SLACK_PERCENT / 100 + 1 {
             wrong.push(format!("{name}: {figure}, and {due} is set"));
         }
+        if let Some(goal) = goal.filter(|goal| GATED.contains(&name.as_str()) && figure > *goal) {
+            wrong.push(format!("{name}: {figure}, and the budget is {goal}"));
+        }
     }
     for (name, ..) in set {
         if !measured.iter().any(|row| row.0 == *name) {
@@ -130,23 +143,6 @@ fn an_aarch32_guests_operations_cost_no_more_than_they_did() {
     let mut rows = A32.to_vec();
     rows.push(FURTHER);
     hold("cost-a32.toml", &rows);
-}
-
-/// The loads that have no syndrome, within the budgets that this project set itself.
-#[test]
-#[ignore = "not reached yet: docs/costs.md has the figures"]
-fn loads_without_a_syndrome_stay_within_their_budgets() {
-    let measured = measure("cost-a32.toml");
-    for (name, goal) in [
-        ("load with write-back, post-index", 260),
-        ("load with write-back, pre-index", 260),
-        ("LDM of 1", 320),
-        (FURTHER.0, 80),
-    ] {
-        let row = measured.iter().find(|row| row.0 == name);
-        let figure = row.expect("it is measured").2.div_ceil(100);
-        assert!(figure <= goal, "{name}: {figure}, and the budget is {goal}");
-    }
 }
 
 #[test]
