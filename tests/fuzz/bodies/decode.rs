@@ -78,6 +78,8 @@ fn as_plain(op: &Operation) -> Option<Plain> {
                 *bytes as i16
             },
             base: *base,
+            count: 1 + u8::from(second.is_some()),
+            first: *first,
             width: *width,
             load: *load,
         }),
@@ -94,6 +96,8 @@ fn as_plain(op: &Operation) -> Option<Plain> {
                 offset,
                 moves: if m.write_back { moves } else { 0 },
                 base: m.base,
+                count: m.list.count_ones() as u8,
+                first: m.list.trailing_zeros() as u8,
                 width: Width::Word,
                 load: m.load,
             })
