@@ -275,10 +275,32 @@ fn register(word: u32, regs: &mut Vcpu) -> Result<(), NotSimple> {
                 a.wrapping_add(product)
             }
         }
+        // SMADDL and SMSUBL, SMULH, UMADDL and UMSUBL, UMULH.
+        (true, op @ (9 | 10 | 13 | 14)) if wide && field(word, 29, 2) == 0 => {
+            let a = regs.x(field(word, 10, 5) as u8);
+            multiply(op, bit(word, 15), a, x, y)?
+        }
         _ => return Err(NotSimple),
     };
     regs.set_x(d(word), cut(wide, result));
     Ok(())
+}
+
+/// A long multiplication by the low bits of its encoding (C4.1, "Data-processing (3 source)").
+fn multiply(op: u32, subtracts: bool, a: u64, x: u64, y: u64) -> Result<u64, NotSimple> {
+    let operand = |value: u64| match op {
+        9 => i128::from(value as i32),
+        10 => i128::from(value as i64),
+        13 => i128::from(value as u32),
+        _ => i128::from(value),
+    };
+    let product = operand(x).wrapping_mul(operand(y));
+    match (op, subtracts) {
+        (10 | 14, false) => Ok((product >> 64) as u64),
+        (9 | 13, false) => Ok(a.wrapping_add(product as u64)),
+        (9 | 13, true) => Ok(a.wrapping_sub(product as u64)),
+        _ => Err(NotSimple),
+    }
 }
 
 /// `ExtendReg` but for its shift: UXTB, UXTH, UXTW, UXTX and the signed ones.

@@ -142,6 +142,8 @@ const CLASSES: [(State, &[&str]); 3] = [
             "x0011010 110xxxxx 0010xxxx xxxxxxxx", // LSLV to RORV
             "x1011010 11000000 000xxxxx xxxxxxxx", // RBIT to CLZ
             "x0011011 000xxxxx xxxxxxxx xxxxxxxx", // MADD, MSUB
+            "10011011 x01xxxxx xxxxxxxx xxxxxxxx", // SMADDL, SMSUBL, UMADDL, UMSUBL
+            "10011011 x10xxxxx 0xxxxxxx xxxxxxxx", // SMULH, UMULH
             "000101xx xxxxxxxx xxxxxxxx xxxxxxxx", // B
             "x011010x xxxxxxxx xxxxxxxx xxxxxxxx", // CBZ, CBNZ
             "x011011x xxxxxxxx xxxxxxxx xxxxxxxx", // TBZ, TBNZ
