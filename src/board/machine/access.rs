@@ -27,7 +27,7 @@ impl Board {
     /// at most eight, in its order. When one is refused the rest is not done, and what came
     /// before it has happened.
     #[cold]
-    pub(super) fn split(
+    fn split(
         &mut self,
         world: &World<'_>,
         at: Ipa,
@@ -66,7 +66,7 @@ impl Board {
     }
 
     /// One access that its window's port takes whole, or that no window claims.
-    pub(super) fn piece(
+    fn piece(
         &mut self,
         world: &World<'_>,
         at: Ipa,
@@ -134,7 +134,7 @@ impl Board {
         Ok(if write { Reply::Done } else { Reply::Value(0) })
     }
 
-    pub(super) fn inside(
+    fn inside(
         &mut self,
         world: &World<'_>,
         window: usize,
@@ -179,7 +179,7 @@ impl Board {
     }
 
     /// An access to what is at `at`, through an alias of it.
-    pub(super) fn aliased(
+    fn aliased(
         &mut self,
         world: &World<'_>,
         at: Ipa,
@@ -195,7 +195,7 @@ impl Board {
         }
     }
 
-    pub(super) fn register(
+    fn register(
         &mut self,
         world: &World<'_>,
         device: usize,

@@ -131,7 +131,7 @@ impl Board {
     }
 
     /// Switches the direct reads of a register block, and of the aliases that show it.
-    pub(super) fn direct_reads(&mut self, device: usize, region: u8, on: bool) {
+    fn direct_reads(&mut self, device: usize, region: u8, on: bool) {
         for (window, direct) in self.plan.windows.iter().zip(&mut self.direct) {
             if shows(&self.plan.windows, window, device, region) && direct.on != on {
                 *direct = Direct { on, told: false };
@@ -139,7 +139,7 @@ impl Board {
         }
     }
 
-    pub(super) fn tell_again(&mut self, device: usize, region: u8) {
+    fn tell_again(&mut self, device: usize, region: u8) {
         for (window, direct) in self.plan.windows.iter().zip(&mut self.direct) {
             if shows(&self.plan.windows, window, device, region) {
                 direct.told = false;

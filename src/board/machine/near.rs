@@ -129,7 +129,7 @@ impl Board {
     #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
     #[inline(always)]
     #[allow(clippy::trivially_copy_pass_by_ref)] // by value it is packed into one register
-    pub(super) fn near(&self, at: Ipa, how: &Transaction) -> Option<(Near, Access)> {
+    fn near(&self, at: Ipa, how: &Transaction) -> Option<(Near, Access)> {
         let near = *self.near.get(Near::way(at))?;
         let offset = at.0.wrapping_sub(near.first);
         if offset > near.last {
@@ -148,7 +148,7 @@ impl Board {
 
     /// An access to a device; none if there is no such device.
     #[inline]
-    pub(super) fn serve(
+    fn serve(
         &mut self,
         world: &World<'_>,
         device: u16,
@@ -171,13 +171,7 @@ impl Board {
 
     /// What the device was left with after an access that changed something for others.
     #[cold]
-    pub(super) fn afterwards(
-        &mut self,
-        world: &World<'_>,
-        index: usize,
-        served: &Served,
-        asked: Option<Ask>,
-    ) {
+    fn afterwards(&mut self, world: &World<'_>, index: usize, served: &Served, asked: Option<Ask>) {
         if let Some(asked) = asked {
             self.ask(index, asked);
         }
@@ -187,7 +181,7 @@ impl Board {
 
     /// The policy for an access that its device refused, and the record of it.
     #[cold]
-    pub(super) fn refused(
+    fn refused(
         &mut self,
         world: &World<'_>,
         at: Ipa,
@@ -235,7 +229,7 @@ impl Board {
     }
 
     /// Remembers the window at `at`, if a device can serve it there.
-    pub(super) fn approach(&mut self, at: Ipa) {
+    fn approach(&mut self, at: Ipa) {
         let found = match self.bus.find(at, 1) {
             Ok(found) if found.port.width >= Width::Word => found,
             _ => return,

@@ -135,8 +135,26 @@ const fn indexed(pre: bool, write_back: bool, by: i16) -> (i16, i16) {
     (if pre { by } else { 0 }, if write_back { by } else { 0 })
 }
 
+/// One register, by the size of what is moved and what [`indexed`] gives.
+fn one(target: u8, base: u8, size: u32, load: bool, (offset, moves): (i16, i16)) -> Plain {
+    Plain {
+        list: 1u32.wrapping_shl(target.into()),
+        offset,
+        moves,
+        base,
+        count: 1,
+        first: target,
+        width: match size {
+            0 => Width::Byte,
+            1 => Width::Half,
+            2 => Width::Word,
+            _ => Width::Double,
+        },
+        load,
+    }
+}
+
 /// LDR, LDRB, STR and STRB (immediate).
-#[inline]
 fn a32_one(word: u32) -> Option<Plain> {
     let (pre, w) = (bit(word, 24), bit(word, 21));
     let (base, target) = (register(word, 16), register(word, 12));
@@ -146,25 +164,17 @@ fn a32_one(word: u32) -> Option<Plain> {
     }
     let by = (word & 0xfff) as i16;
     let by = if bit(word, 23) { by } else { by.wrapping_neg() };
-    let (offset, moves) = indexed(pre, !pre || w, by);
-    Some(Plain {
-        list: 1u32.wrapping_shl(target.into()),
-        offset,
-        moves,
+    let size = if bit(word, 22) { 0 } else { 2 };
+    Some(one(
+        target,
         base,
-        count: 1,
-        first: target,
-        width: if bit(word, 22) {
-            Width::Byte
-        } else {
-            Width::Word
-        },
-        load: bit(word, 20),
-    })
+        size,
+        bit(word, 20),
+        indexed(pre, !pre || w, by),
+    ))
 }
 
 /// LDM and STM of the current mode's registers, by `pu`: P and U.
-#[inline]
 fn block(word: u32, pu: u32) -> Option<Plain> {
     let (base, list) = (register(word, 16), word & 0xffff);
     let write_back = bit(word, 21);
@@ -192,7 +202,6 @@ fn block(word: u32, pu: u32) -> Option<Plain> {
 }
 
 /// LDR, LDRB, LDRH, STR, STRB and STRH (immediate, of eight bits).
-#[inline]
 fn t32_one(word: u32) -> Option<Plain> {
     let (pre, up, w) = (bit(word, 10), bit(word, 9), bit(word, 8));
     let (base, target) = (register(word, 16), register(word, 12));
@@ -201,32 +210,16 @@ fn t32_one(word: u32) -> Option<Plain> {
         (false, _, false) | (true, true, false) => true,
         _ => base > 12 || target > 12 || base == target,
     };
-    let width = match word.wrapping_shr(21) & 3 {
-        0 => Width::Byte,
-        1 => Width::Half,
-        2 => Width::Word,
-        _ => return None,
-    };
-    if odd {
+    let size = word.wrapping_shr(21) & 3;
+    if odd || size == 3 {
         return None;
     }
     let by = (word & 0xff) as i16;
     let by = if up { by } else { by.wrapping_neg() };
-    let (offset, moves) = indexed(pre, w, by);
-    Some(Plain {
-        list: 1u32.wrapping_shl(target.into()),
-        offset,
-        moves,
-        base,
-        count: 1,
-        first: target,
-        width,
-        load: bit(word, 20),
-    })
+    Some(one(target, base, size, bit(word, 20), indexed(pre, w, by)))
 }
 
 /// LDR, LDRB, LDRH, STR, STRB and STRH, pre- or post-indexed.
-#[inline]
 fn a64_one(word: u32) -> Option<Plain> {
     if word & 0x3fa0_0400 != 0x3800_0400 {
         return None;
@@ -238,22 +231,14 @@ fn a64_one(word: u32) -> Option<Plain> {
     let by = ((word.wrapping_shr(12) & 0x1ff) as i16)
         .wrapping_shl(7)
         .wrapping_shr(7);
-    let (offset, moves) = indexed(bit(word, 11), true, by);
-    Some(Plain {
-        list: 1u32.wrapping_shl(target.into()),
-        offset,
-        moves,
+    let size = word.wrapping_shr(30);
+    Some(one(
+        target,
         base,
-        count: 1,
-        first: target,
-        width: match word.wrapping_shr(30) {
-            0 => Width::Byte,
-            1 => Width::Half,
-            2 => Width::Word,
-            _ => Width::Double,
-        },
-        load: bit(word, 22),
-    })
+        size,
+        bit(word, 22),
+        indexed(bit(word, 11), true, by),
+    ))
 }
 
 #[cfg(test)]
@@ -266,7 +251,7 @@ mod tests {
     use crate::random::Random;
 
     /// The same operation, of one register, in the decoder's words.
-    fn one(plain: Plain, moves: i64, offset: i64) -> Operation {
+    fn in_full(plain: Plain, moves: i64, offset: i64) -> Operation {
         let (offset, index) = match (moves, offset) {
             (0, offset) => (offset, Index::Offset),
             (moves, 0) => (moves, Index::Post),
@@ -317,7 +302,7 @@ mod tests {
                 if general.address.offset == Offset::Immediate(0) {
                     general.address.index = Index::Offset;
                 }
-                Operation::General(general) == one(plain, moves, offset)
+                Operation::General(general) == in_full(plain, moves, offset)
             }
             _ => false,
         }
