@@ -1,9 +1,10 @@
 //! The most frequent traps, done at once: loads and stores at a device.
 //!
-//! One register with a valid syndrome (DDI 0487, D17.2.37), or what [`plain`](crate::mmio::decode::plain)
-//! makes of the instruction. It takes registers that no mode but FIQ banks, little-endian data, one page, a
-//! device that was accessed lately, and no timer to look after. Everything else is left for
-//! [`Vm::trap`], where these would end the same way; a test compares both.
+//! One register with a valid syndrome (DDI 0487, D17.2.37), or a load that
+//! [`plain`](crate::mmio::decode::plain) makes of the instruction. It takes registers that no mode
+//! but FIQ banks, little-endian data, one page, a device that was accessed lately, and no timer to
+//! look after. Everything else is left for [`Vm::trap`], where these would end the same way; a test
+//! compares both.
 
 use super::fetch::fetch;
 use super::inject::Exception;
