@@ -87,9 +87,10 @@ pub trait Device: Send {
         }
     }
 
-    /// The value of a register at `now`, no wider than the access, if neither the read nor the time that has gone by changes
-    /// anything beside it; else none. The board asks for this first, and needs nothing else then. The
-    /// access may be one that the device refuses, misaligned or wider than its port: none, too.
+    /// The value of a register at `now`, no wider than the access, if neither the read nor the
+    /// time that has gone by changes anything beside it; else none. The board asks for this
+    /// first, and needs nothing else then. The access may be one that the device refuses,
+    /// misaligned or wider than its port: none, too.
     fn peek(&self, _now: Instant, _access: Access) -> Option<u64> {
         None
     }
