@@ -132,7 +132,7 @@ impl Vm {
     #[cold]
     fn fetch_again(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
         let Some(state) = self.cpus.get_mut(usize::from(cpu)) else {
-            return Next::Stop;
+            return self.stop_at(cpu, regs, core, Reason::NoSuchCpu, Some(trap));
         };
         let (pc, times) = state.refetched;
         let times = if pc == regs.pc {

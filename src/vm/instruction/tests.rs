@@ -218,6 +218,19 @@ fn an_instruction_that_is_gone_is_fetched_again_and_not_for_ever() {
 }
 
 #[test]
+fn a_cpu_that_the_board_lacks_stops_with_a_report() {
+    let mut g = guest(A9);
+    g.core.unmapped = Some(1 | 7 << 1);
+    let trap = Trap {
+        esr: 0x24 << 26 | 1 << 25 | 7,
+        far: DEVICE,
+        ipa: Ipa(DEVICE),
+    };
+    let next = g.vm.trap(9, &mut g.regs, &mut g.core, trap);
+    assert_eq!((next, g.reason()), (Next::Stop, Reason::NoSuchCpu));
+}
+
+#[test]
 fn what_cannot_be_emulated_is_the_boards_to_say() {
     for (iss, reason) in [(7, Reason::NotDecoded), (1 << 7 | 7, Reason::TableInDevice)] {
         let mut g = guest(A9);
