@@ -5,6 +5,7 @@ use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::files;
 use super::plan::Plan;
+use crate::emul::describe::Description;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl310,
     primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
@@ -419,6 +420,15 @@ pub fn find(compatible: &str) -> Option<&'static Entry> {
         return Some(entry);
     }
     TABLE.iter().find(|entry| entry.compatible == compatible)
+}
+
+/// What the registers of a `compatible` are called. The hypervisor's image does not ask.
+pub fn description(compatible: &str) -> Option<&'static Description> {
+    Some(match compatible {
+        "arm,pl031" => &pl031::DESCRIPTION,
+        "reliquary,identity" => &primecell::DESCRIPTION,
+        _ => return None,
+    })
 }
 
 /// The PrimeCell identity of a node: `arm,primecell-periphid`, or its part's.

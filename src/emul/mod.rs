@@ -10,6 +10,7 @@ pub mod a9_scu;
 pub mod a9_timers;
 pub mod apb;
 pub mod cfi_flash;
+pub mod describe;
 pub mod fw_cfg;
 pub mod gic;
 pub mod lan9118;

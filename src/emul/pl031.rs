@@ -14,7 +14,8 @@
 //! - The test registers (RTCITCR, RTCITIP, RTCITOP, RTCTOFFSET, RTCTCOUNT) read as 0.
 
 use crate::access::{Access, Refusal};
-use crate::emul::primecell::Identity;
+use crate::emul::describe::{Description, Register as Named, bit, register};
+use crate::emul::primecell::{self, Identity};
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Lines, Reset, apb};
 use crate::units::Instant;
@@ -76,6 +77,27 @@ impl Register {
         }
     }
 }
+
+/// What its registers are called, and what is known to deviate.
+pub static DESCRIPTION: Description = Description::of("DDI 0224C", REGISTERS)
+    .lines(&["RTCINTR"])
+    .deviations(&[
+        "a write takes effect at once",
+        "the test registers read as 0",
+    ]);
+
+const REGISTERS: &[Named] = &[
+    register(0x00, "RTCDR"),
+    register(0x04, "RTCMR"),
+    register(0x08, "RTCLR"),
+    register(0x0c, "RTCCR").fields(&[bit("RTCStart", 0)]),
+    register(0x10, "RTCIMSC").fields(&[bit("RTCIMSC", 0)]),
+    register(0x14, "RTCRIS").fields(&[bit("RTCRIS", 0)]),
+    register(0x18, "RTCMIS").fields(&[bit("RTCMIS", 0)]),
+    register(0x1c, "RTCICR").fields(&[bit("RTCICR", 0)]),
+    primecell::PERIPH_ID,
+    primecell::PCELL_ID_REGISTERS,
+];
 
 const fn second(now: Instant) -> u64 {
     now.0 / 1_000_000_000

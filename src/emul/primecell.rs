@@ -15,6 +15,7 @@
 //! writes; no line ever rises.
 
 use crate::access::{Access, Refusal};
+use crate::emul::describe::{Description, Register, register};
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Reset, apb};
 
@@ -23,6 +24,17 @@ const PCELL_ID: u32 = 0xb105_f00d;
 
 /// Bytes of the identity registers, which end a PrimeCell's block.
 const IDENTITY_BYTES: u64 = 32;
+
+/// PeriphID0 to 3, for a PrimeCell's description.
+pub const PERIPH_ID: Register = register(0xfe0, "PeriphID").times(4);
+
+/// PCellID0 to 3.
+pub const PCELL_ID_REGISTERS: Register = register(0xff0, "PCellID").times(4);
+
+/// Of a part that answers by its identity only.
+pub static DESCRIPTION: Description =
+    Description::of("each part's own", &[PERIPH_ID, PCELL_ID_REGISTERS])
+        .deviations(&["every other register reads as 0"]);
 
 /// What a PrimeCell answers in its peripheral identification registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
