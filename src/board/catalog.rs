@@ -194,8 +194,9 @@ pub static TABLE: &[Entry] = &[
         config.left_running = m.node.has("reliquary,left-running");
         Ok(Box::new(pl011::Pl011::new(config)))
     }),
-    entry("arm,pl031", Modelled, "PL031 real-time clock", |_| {
-        Ok(Box::new(pl031::Pl031::new(pl031::Config::new(0))))
+    entry("arm,pl031", Modelled, "PL031 real-time clock", |m| {
+        let config = pl031::Config::new(m.plan.unix_seconds);
+        Ok(Box::new(pl031::Pl031::new(config)))
     }),
     entry("arm,sp804", Modelled, "SP804 dual timer", |_| {
         Ok(Box::new(sp804::Sp804::new(sp804::Config::new())))

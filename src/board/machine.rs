@@ -7,6 +7,7 @@ mod near;
 use super::bus::{Bus, Port};
 use super::catalog::{self, Making};
 use super::devicetree::Tree;
+use super::observe::{By, Kinds, Observer, PIECE, Seen, What};
 use super::plan::{Plan, Window, WindowKind};
 use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
@@ -15,7 +16,7 @@ use super::{
     Transaction, World,
 };
 use crate::access::Initiator;
-use crate::emul::{Cx, Device, Lines, Reset, SerialPort};
+use crate::emul::{Cx, Device, Line, Lines, Reset, SerialPort};
 use crate::memory::StoreId;
 use crate::units::{Instant, Ipa};
 use alloc::boxed::Box;
@@ -53,6 +54,7 @@ pub struct Board {
     /// See [`take_news`](Board::take_news).
     news: News,
     learned: Vec<RecentAccess>,
+    observer: Option<Box<Observer>>,
 }
 
 struct Slot {
@@ -135,6 +137,7 @@ impl Board {
             asking: true,
             news: News::ALL,
             learned: Vec::with_capacity(LEARNED),
+            observer: None,
             plan: plan.clone(),
         };
         board.direct_reads_at_reset();
@@ -153,12 +156,53 @@ impl Board {
         for slot in &mut self.slots {
             slot.device.reset(kind);
         }
+        self.see(Kinds::ALL, world.now, 0, What::Reset(kind));
         (self.reset, self.power_off, self.remap) = (false, false, None);
         self.direct_reads_at_reset();
         for device in 0..self.slots.len() {
-            self.lines_of(device);
+            self.lines_of(device, world.now);
         }
         self.propagate(world);
+    }
+
+    /// Has what the board does noted from now on, or no more. An observed device leaves the short
+    /// way of an access.
+    pub fn observe(&mut self, observer: Option<Observer>) {
+        self.observer = observer.map(Box::new);
+        self.near = [Near::NOTHING; NEAR];
+    }
+
+    /// What is being noted, to be drained.
+    pub fn observer(&mut self) -> Option<&mut Observer> {
+        self.observer.as_deref_mut()
+    }
+
+    fn see(&mut self, kind: Kinds, at: Instant, device: usize, what: What) {
+        if let Some(observer) = &mut self.observer {
+            let device = device as u16;
+            observer.note(kind, Seen { at, device, what });
+        }
+    }
+
+    fn see_bytes(&mut self, at: Instant, device: usize, by: By, all: &[u8]) {
+        if self.observer.is_none() {
+            return;
+        }
+        let pieces = all.chunks(PIECE);
+        let last = pieces.len().saturating_sub(1);
+        for (place, piece) in pieces.enumerate() {
+            let mut bytes = [0; PIECE];
+            for (to, from) in bytes.iter_mut().zip(piece) {
+                *to = *from;
+            }
+            let what = What::Bytes {
+                by,
+                more: place != last,
+                count: piece.len() as u8,
+                bytes,
+            };
+            self.see(Kinds::BYTES, at, device, what);
+        }
     }
 
     /// A read by a bus master.
@@ -285,11 +329,17 @@ impl Board {
     /// A byte arrives at the console: receives it and propagates the lines. `false` if the
     /// console has no room (the byte was not taken) or the board has none.
     pub fn console_receive(&mut self, world: &World<'_>, byte: u8) -> bool {
-        let Some(device) = self.plan.console else {
-            return false;
-        };
+        match self.plan.console {
+            Some(device) => self.receive(world, device, byte),
+            None => false,
+        }
+    }
+
+    /// A byte arrives at the serial port of device `index`. `false` if it has no room (the byte
+    /// was not taken) or no such port.
+    pub fn receive(&mut self, world: &World<'_>, index: usize, byte: u8) -> bool {
         let mut taken = false;
-        self.touch(world, device, |device, cx| {
+        self.touch(world, index, |device, cx| {
             device.advance(cx);
             if let Some(port) = device.serial()
                 && port.room() > 0
@@ -298,8 +348,44 @@ impl Board {
                 taken = true;
             }
         });
+        if taken {
+            self.see_bytes(world.now, index, By::SerialIn, &[byte]);
+        }
         self.propagate(world);
         taken
+    }
+
+    /// Whether device `index` has a serial port.
+    pub fn has_serial(&mut self, index: usize) -> bool {
+        let slot = self.slots.get_mut(index);
+        slot.is_some_and(|slot| slot.device.serial().is_some())
+    }
+
+    /// The output lines of device `index` that lead to another device.
+    pub fn wired_lines(&self, index: usize) -> Lines {
+        self.slots.get(index).map_or(Lines(0), |slot| slot.wired)
+    }
+
+    /// Takes the next byte that the serial port of device `index` has sent.
+    pub fn sent(&mut self, now: Instant, index: usize) -> Option<u8> {
+        let byte = self.slots.get_mut(index)?.device.serial()?.transmitted()?;
+        self.see_bytes(now, index, By::SerialOut, &[byte]);
+        Some(byte)
+    }
+
+    /// Input `line` of device `index` is driven from outside the board.
+    pub fn input(&mut self, world: &World<'_>, index: usize, line: Line, level: bool) {
+        self.see_input(world.now, index, line, level);
+        self.touch(world, index, |device, cx| {
+            device.advance(cx);
+            device.input(cx, line, level);
+        });
+        self.propagate(world);
+    }
+
+    fn see_input(&mut self, at: Instant, index: usize, line: Line, level: bool) {
+        let line = line.0;
+        self.see(Kinds::INPUTS, at, index, What::Input { line, level });
     }
 
     /// What is nearest to `at`.
@@ -336,6 +422,17 @@ impl Board {
         index: usize,
         call: impl FnOnce(&mut dyn Device, &mut Cx<'_>),
     ) {
+        self.call(world, index, call);
+        self.lines_of(index, world.now);
+    }
+
+    /// Calls a device, then takes what it asks for. Its lines are to be taken next.
+    fn call(
+        &mut self,
+        world: &World<'_>,
+        index: usize,
+        call: impl FnOnce(&mut dyn Device, &mut Cx<'_>),
+    ) {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
@@ -344,7 +441,6 @@ impl Board {
         if let Some(asked) = cx.asked() {
             self.ask(index, asked);
         }
-        self.lines_of(index);
     }
 }
 

@@ -16,6 +16,7 @@ pub mod devicetree;
 pub mod error;
 mod files;
 mod machine;
+pub mod observe;
 mod pass_through;
 pub mod plan;
 mod recent;

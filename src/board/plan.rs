@@ -48,6 +48,8 @@ pub struct Plan {
     pub cannot_emulate: CannotEmulate,
     /// Ranges with a policy of their own: what falls there is ignored.
     pub ignored: Vec<Range>,
+    /// What a real-time clock that nobody has set shows at time 0, in Unix seconds.
+    pub unix_seconds: u32,
     /// The map itself, from which the devices' constructors read.
     pub map: Vec<u8>,
 }

@@ -208,12 +208,6 @@ pub enum Allowed {
     /// So many ticks of a counter more or less than the one computed from the record's time,
     /// modulo the field's width.
     Ticks(u64),
-    /// What the register has at a moment so many nanoseconds earlier or later: a status that
-    /// time changes.
-    Around {
-        /// Nanoseconds to either side.
-        ns: u64,
-    },
     /// The source has a known value where the manual has another, and we follow the manual:
     /// only these two stand for each other.
     Instead {

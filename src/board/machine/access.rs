@@ -4,6 +4,7 @@
 use super::{Board, LEARNED};
 use crate::access::{Access, Width};
 use crate::board::bus::{Found, Miss, Order, Port};
+use crate::board::observe::{Kinds, What};
 use crate::board::plan::{Unclaimed, WindowKind};
 use crate::board::{BusFault, RecentAccess, Reply, Transaction, World};
 use crate::units::{HostPa, Ipa};
@@ -203,7 +204,7 @@ impl Board {
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
         let mut outcome = Err(BusFault::Unclaimed);
-        self.touch(world, device, |device, cx| {
+        self.call(world, device, |device, cx| {
             device.advance(cx);
             outcome = match value {
                 None => device
@@ -213,8 +214,36 @@ impl Board {
             }
             .map_err(BusFault::Refused);
         });
+        if self.observer.is_some() {
+            self.see_access(world, device, access, value, outcome);
+        }
+        self.lines_of(device, world.now);
         self.propagate(world);
         outcome
+    }
+
+    /// Tells the observer of an access that a device carried out or refused.
+    #[cold]
+    fn see_access(
+        &mut self,
+        world: &World<'_>,
+        device: usize,
+        access: Access,
+        written: Option<u64>,
+        outcome: Result<Reply, BusFault>,
+    ) {
+        let value = match outcome {
+            Ok(Reply::Value(read)) => Some(read),
+            Ok(_) => written,
+            Err(_) => None,
+        };
+        let write = written.is_some();
+        let what = What::Access {
+            access,
+            write,
+            value,
+        };
+        self.see(Kinds::ACCESSES, world.now, device, what);
     }
 }
 

@@ -2,6 +2,7 @@
 //! lead from it to the next.
 
 use super::{Board, Direct};
+use crate::board::observe::{Kinds, Seen, What};
 use crate::board::plan::{Window, WindowKind};
 use crate::board::wiring::{Change, Source};
 use crate::board::{News, World};
@@ -20,10 +21,11 @@ impl Board {
         }
     }
 
-    pub(super) fn lines_of(&mut self, index: usize) {
+    pub(super) fn lines_of(&mut self, index: usize, now: Instant) {
         if let Some(slot) = self.slots.get(index) {
             let (lines, deadline) = (slot.device.lines(), slot.device.deadline());
-            self.outputs(index, lines, deadline, slot.device.sends());
+            let sends = slot.device.sends();
+            self.outputs(index, now, lines, deadline, sends);
         }
     }
 
@@ -32,6 +34,7 @@ impl Board {
     pub(super) fn outputs(
         &mut self,
         index: usize,
+        now: Instant,
         lines: Lines,
         deadline: Option<Instant>,
         sends: bool,
@@ -61,6 +64,9 @@ impl Board {
             }
             self.inputs = inputs;
         }
+        if changed != 0 && self.observer.is_some() {
+            self.see_outputs(index, now, lines, changed);
+        }
         changed &= wired;
         // At most 64 rounds: one for each line.
         while changed != 0 {
@@ -76,10 +82,31 @@ impl Board {
         }
     }
 
+    #[cold]
+    fn see_outputs(&mut self, index: usize, now: Instant, lines: Lines, mut changed: u64) {
+        // At most 64 rounds: one for each line.
+        while changed != 0 {
+            let line = changed.trailing_zeros() as u16;
+            changed &= changed.wrapping_sub(1);
+            let level = lines.is_high(line);
+            self.see(Kinds::OUTPUTS, now, index, What::Output { line, level });
+        }
+    }
+
     pub(super) fn drive(&mut self, world: &World<'_>, source: Source, level: bool) {
-        let pending = &mut self.pending;
-        self.wiring
-            .drive(source, level, |change| queue(pending, change));
+        let (pending, observer) = (&mut self.pending, &mut self.observer);
+        self.wiring.drive(source, level, |change| {
+            if let Some(observer) = observer {
+                let (line, level) = (change.line.0, change.level);
+                let seen = Seen {
+                    at: world.now,
+                    device: change.device as u16,
+                    what: What::Input { line, level },
+                };
+                observer.note(Kinds::INPUTS, seen);
+            }
+            queue(pending, change);
+        });
         self.propagate(world);
     }
 
@@ -108,7 +135,7 @@ impl Board {
             memory: &crate::memory::NoMemory,
         };
         for device in 0..self.slots.len() {
-            self.lines_of(device);
+            self.lines_of(device, world.now);
         }
         self.propagate(&world);
     }

@@ -6,6 +6,7 @@
 
 use super::Board;
 use crate::access::{Access, Refusal, Width};
+use crate::board::observe::{Kinds, Observer};
 use crate::board::plan::WindowKind;
 use crate::board::{BusFault, RecentAccess, Reply, Transaction, World};
 use crate::emul::{Ask, Cx, Served};
@@ -175,7 +176,13 @@ impl Board {
         if let Some(asked) = asked {
             self.ask(index, asked);
         }
-        self.outputs(index, served.lines, served.deadline, served.sends);
+        self.outputs(
+            index,
+            world.now,
+            served.lines,
+            served.deadline,
+            served.sends,
+        );
         self.propagate(world);
     }
 
@@ -245,6 +252,10 @@ impl Board {
         let (Ok(number), Ok(device)) = (u16::try_from(found.window), u16::try_from(device)) else {
             return;
         };
+        let observed = |observer: &Observer| observer.sees(Kinds::ACCESSES, device);
+        if self.observer.as_deref().is_some_and(observed) {
+            return;
+        }
         if let (Some(last), Some(near)) = (
             window.bytes.checked_sub(Width::Word.bytes()),
             self.near.get_mut(Near::way(at)),

@@ -1,0 +1,183 @@
+//! What a board is seen doing: accesses, lines, bytes, in the order in which they happen, for a
+//! trace of it or a comparison with one.
+//!
+//! An [`Observer`] is a ring of fixed size. Who drains it too late is told how many were lost;
+//! nothing waits for it. A board without one pays nothing for it, and of a board that has one
+//! only the devices that are observed leave the short way of an access.
+
+use crate::access::Access;
+use crate::emul::Reset;
+use crate::units::{Instant, Ipa};
+use alloc::collections::VecDeque;
+
+/// One thing that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When.
+    pub at: Instant,
+    /// The device: its index in [`super::Plan::devices`]; of a tapped window, the number of
+    /// devices and the window's index in [`super::Plan::windows`] added up.
+    pub device: u16,
+    /// What.
+    pub what: What,
+}
+
+/// What was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A register was accessed.
+    Access {
+        /// Where, how wide, by whom.
+        access: Access,
+        /// Whether it was a write.
+        write: bool,
+        /// What was read or written; none: refused.
+        value: Option<u64>,
+    },
+    /// An output line changed.
+    Output {
+        /// The line.
+        line: u16,
+        /// Its level now.
+        level: bool,
+    },
+    /// An input line was driven from outside the board: a CPU's timer, a host's interrupt.
+    Input {
+        /// The line.
+        line: u16,
+        /// Its level now.
+        level: bool,
+    },
+    /// Bytes passed through a port, or over the device's bus-master port, in pieces.
+    Bytes {
+        /// Which way, and where.
+        by: By,
+        /// Whether more of the same frame follows.
+        more: bool,
+        /// How many of `bytes` are meant.
+        count: u8,
+        /// The bytes.
+        bytes: [u8; PIECE],
+    },
+    /// The board was reset.
+    Reset(Reset),
+}
+
+/// The most bytes in one piece.
+pub const PIECE: usize = 16;
+
+/// Which way bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Into the serial port.
+    SerialIn,
+    /// Out of the serial port.
+    SerialOut,
+    /// A frame, into the Ethernet port.
+    FrameIn,
+    /// A frame, out of the Ethernet port.
+    FrameOut,
+    /// The device read board memory, from this address on.
+    MasterRead(Ipa),
+    /// The device wrote board memory, from this address on.
+    MasterWrite(Ipa),
+}
+
+/// A set of kinds of things to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// Register accesses.
+    pub const ACCESSES: Self = Self(1);
+    /// Output lines.
+    pub const OUTPUTS: Self = Self(2);
+    /// Input lines that are driven from outside.
+    pub const INPUTS: Self = Self(4);
+    /// Bytes and frames, over ports and by bus mastering.
+    pub const BYTES: Self = Self(8);
+    /// All of that.
+    pub const ALL: Self = Self(15);
+
+    /// Whether there is this.
+    pub const fn has(self, what: Self) -> bool {
+        self.0 & what.0 != 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, more: Self) -> Self {
+        Self(self.0 | more.0)
+    }
+}
+
+/// A ring of what was seen.
+#[derive(Debug)]
+pub struct Observer {
+    ring: VecDeque<Seen>,
+    kinds: Kinds,
+    /// Bit n: device n; without one, all.
+    devices: Option<[u64; 4]>,
+    lost: u64,
+}
+
+impl Observer {
+    /// Sees these kinds of things of all devices; keeps `capacity` of them until they are taken.
+    pub fn new(kinds: Kinds, capacity: usize) -> Self {
+        Self {
+            ring: VecDeque::with_capacity(capacity),
+            kinds,
+            devices: None,
+            lost: 0,
+        }
+    }
+
+    /// Sees these devices only, by the numbers of [`Seen::device`]; there are at most 256.
+    #[must_use]
+    pub fn only(mut self, devices: impl Iterator<Item = u16>) -> Self {
+        let mut set = [0u64; 4];
+        for device in devices {
+            if let Some(word) = set.get_mut(usize::from(device / 64)) {
+                *word |= 1 << (device % 64);
+            }
+        }
+        self.devices = Some(set);
+        self
+    }
+
+    /// Whether things of this kind, of this device, are seen.
+    pub fn sees(&self, kind: Kinds, device: u16) -> bool {
+        let listed = self.devices.as_ref().is_none_or(|set| {
+            set.get(usize::from(device / 64))
+                .is_some_and(|word| word & 1 << (device % 64) != 0)
+        });
+        self.kinds.has(kind) && listed
+    }
+
+    /// Keeps what was seen, or counts it as lost.
+    pub fn note(&mut self, kind: Kinds, seen: Seen) {
+        if !self.sees(kind, seen.device) {
+            return;
+        }
+        if self.ring.len() < self.ring.capacity() {
+            self.ring.push_back(seen);
+        } else {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    /// Takes the oldest.
+    pub fn take(&mut self) -> Option<Seen> {
+        self.ring.pop_front()
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// How many were lost since this was last asked, because the ring was full.
+    pub fn take_lost(&mut self) -> u64 {
+        core::mem::take(&mut self.lost)
+    }
+}

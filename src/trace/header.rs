@@ -1,0 +1,214 @@
+//! What stands before a trace's first record: where it is from, and what it holds.
+
+use crate::access::Security;
+use crate::emul::Reset;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The version of the format.
+pub const VERSION: u32 = 1;
+
+/// The first line.
+pub const FIRST: &str = "# reliquary-trace 1";
+
+/// The header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The board: the name of its map in platforms/.
+    pub board: String,
+    /// What recorded it: `qemu-7.2`, `reliquary-0.1`, `hand`.
+    pub source: String,
+    /// The software that ran.
+    pub image: Option<String>,
+    /// How deep the reset was with which it begins.
+    pub reset: Reset,
+    /// In which security state the accesses are that say nothing else.
+    pub security: Security,
+    /// How many CPUs the board had; without it, all of its map.
+    pub cpus: Option<u8>,
+    /// What a real-time clock that was never set shows at time 0, in Unix seconds.
+    pub rtc: u32,
+    /// What was recorded, beside register accesses.
+    pub observed: Observed,
+    /// Devices of the board of which nothing was recorded.
+    pub unobserved: Vec<String>,
+    /// The hash of each medium at time 0: device, and SHA-256 in hexadecimal.
+    pub media: Vec<(String, String)>,
+    /// Remarks for people: how it was recorded.
+    pub notes: Vec<String>,
+}
+
+/// What was recorded, beside register accesses. What was not is not compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each is a word of its own in the header
+pub struct Observed {
+    /// Output lines that lead to an interrupt controller or another device.
+    pub lines: bool,
+    /// The interrupt controller's outputs, to the CPUs.
+    pub cpu_lines: bool,
+    /// Bytes and frames that devices sent.
+    pub ports: bool,
+    /// What devices read from and wrote to the board's memory.
+    pub memory: bool,
+}
+
+/// Where a word of `observed` is kept.
+type Flag = fn(&mut Observed) -> &mut bool;
+
+impl Observed {
+    /// The words, and which of this each stands for.
+    const WORDS: [(&'static str, Flag); 4] = [
+        ("lines", |o| &mut o.lines),
+        ("cpu-lines", |o| &mut o.cpu_lines),
+        ("ports", |o| &mut o.ports),
+        ("memory", |o| &mut o.memory),
+    ];
+}
+
+impl Header {
+    /// Of a trace of `board`, by `source`.
+    pub fn new(board: &str, source: &str) -> Self {
+        Self {
+            board: board.to_owned(),
+            source: source.to_owned(),
+            image: None,
+            reset: Reset::Cold,
+            security: Security::NonSecure,
+            cpus: None,
+            rtc: 0,
+            observed: Observed::default(),
+            unobserved: Vec::new(),
+            media: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Takes in a header's line: what stands behind `# `. Says what is wrong with it.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), String> {
+        if let Some(note) = line.strip_prefix("note ") {
+            self.notes.push(note.to_owned());
+            return Ok(());
+        }
+        let mut words = line.split_ascii_whitespace();
+        while let Some(key) = words.next() {
+            let value = words.next().ok_or_else(|| format!("{key} has no value"))?;
+            self.pair(key, value)?;
+        }
+        Ok(())
+    }
+
+    fn pair(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let number = || {
+            value
+                .parse()
+                .map_err(|_| format!("{key} {value}: it takes a decimal number"))
+        };
+        match key {
+            "board" => value.clone_into(&mut self.board),
+            "source" => value.clone_into(&mut self.source),
+            "image" => self.image = Some(value.to_owned()),
+            "reset" => {
+                self.reset = reset_of(value).ok_or("reset is cold or warm")?;
+            }
+            "security" => {
+                self.security = security_of(value).ok_or("security is secure or nonsecure")?;
+            }
+            "cpus" => {
+                let cpus = number()?;
+                let fits = u8::try_from(cpus)
+                    .ok()
+                    .filter(|cpus| (1..=8).contains(cpus));
+                self.cpus = Some(fits.ok_or("cpus is 1 to 8")?);
+            }
+            "rtc" => self.rtc = number()?,
+            "observed" => {
+                for word in value.split(',') {
+                    let known = Observed::WORDS.iter().find(|(known, _)| *known == word);
+                    let (_, which) = known.ok_or_else(|| {
+                        format!(
+                            "observed {word}: it takes lines, cpu-lines, ports, memory, with commas"
+                        )
+                    })?;
+                    *which(&mut self.observed) = true;
+                }
+            }
+            "unobserved" => self.unobserved.push(value.to_owned()),
+            "medium" => {
+                let parts = value.split_once("=sha256:");
+                let (device, hash) = parts.ok_or("medium is DEVICE=sha256:HASH")?;
+                self.media.push((device.to_owned(), hash.to_owned()));
+            }
+            _ => {
+                return Err(format!(
+                    "the key {key} is not known: board, source, image, reset, security, cpus, rtc, \
+                     observed, unobserved, medium, note"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{FIRST}")?;
+        write!(f, "# board {}  source {}", self.board, self.source)?;
+        if let Some(image) = &self.image {
+            write!(f, "  image {image}")?;
+        }
+        write!(f, "  reset {}", reset_word(self.reset))?;
+        write!(f, "\n# security {}", security_word(self.security))?;
+        if let Some(cpus) = self.cpus {
+            write!(f, "  cpus {cpus}")?;
+        }
+        write!(f, "  rtc {}", self.rtc)?;
+        let mut observed = self.observed;
+        let mut comma = "  observed ";
+        for (word, which) in Observed::WORDS {
+            if *which(&mut observed) {
+                write!(f, "{comma}{word}")?;
+                comma = ",";
+            }
+        }
+        writeln!(f)?;
+        for device in &self.unobserved {
+            writeln!(f, "# unobserved {device}")?;
+        }
+        for (device, hash) in &self.media {
+            writeln!(f, "# medium {device}=sha256:{hash}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "# note {note}")?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) const fn reset_word(reset: Reset) -> &'static str {
+    match reset {
+        Reset::Cold => "cold",
+        Reset::Warm => "warm",
+    }
+}
+
+pub(super) fn reset_of(word: &str) -> Option<Reset> {
+    [Reset::Cold, Reset::Warm]
+        .into_iter()
+        .find(|reset| reset_word(*reset) == word)
+}
+
+pub(super) const fn security_word(security: Security) -> &'static str {
+    match security {
+        Security::Secure => "secure",
+        Security::NonSecure => "nonsecure",
+    }
+}
+
+pub(super) fn security_of(word: &str) -> Option<Security> {
+    [Security::Secure, Security::NonSecure]
+        .into_iter()
+        .find(|security| security_word(*security) == word)
+}
