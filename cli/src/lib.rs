@@ -17,6 +17,7 @@ pub mod script;
 pub mod symbols;
 pub mod system;
 pub mod terminal;
+pub mod trace;
 pub mod tree;
 pub mod typing;
 pub mod verbs;
@@ -51,6 +52,7 @@ enum Verb {
     Check(verbs::check::Check),
     Images(verbs::images::Images),
     Board(verbs::board::Board),
+    Trace(verbs::trace::Trace),
 }
 
 /// Reads the command line and does what it asks.
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Images(verb) => verb.run(),
         Verb::Board(verb) => verb.run(),
+        Verb::Trace(verb) => verb.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,3 +7,4 @@ pub mod images;
 pub mod run;
 pub mod setup;
 pub mod test;
+pub mod trace;

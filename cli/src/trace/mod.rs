@@ -1,0 +1,3 @@
+//! Traces on the host: files of them, and what is made of them, one file a purpose.
+pub mod file;
+pub mod replay;
