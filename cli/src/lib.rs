@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 pub mod board;
 pub mod fault;
+pub mod fidelity;
 pub mod hypervisor;
 pub mod images;
 pub mod machine;
@@ -53,6 +54,7 @@ enum Verb {
     Images(verbs::images::Images),
     Board(verbs::board::Board),
     Trace(verbs::trace::Trace),
+    Fidelity(verbs::fidelity::Fidelity),
 }
 
 /// Reads the command line and does what it asks.
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Verb::Images(verb) => verb.run(),
         Verb::Board(verb) => verb.run(),
         Verb::Trace(verb) => verb.run(),
+        Verb::Fidelity(verb) => verb.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -191,7 +191,7 @@ pub static TABLE: &[Entry] = &[
     entry("arm,pl011", Modelled, "PL011 UART", |m| {
         let uartclk = m.clock(0).unwrap_or(24_000_000);
         let mut config = pl011::Config::new(uartclk);
-        config.left_running = m.node.has("reliquary,left-running");
+        config.left_running = m.plan.firmware_ran && m.node.has("reliquary,left-running");
         Ok(Box::new(pl011::Pl011::new(config)))
     }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |m| {

@@ -55,6 +55,8 @@ pub struct Board {
     news: News,
     learned: Vec<RecentAccess>,
     observer: Option<Box<Observer>>,
+    /// Whether the devices' output lines lead nowhere: see [`Board::cut_wires`].
+    cut: bool,
 }
 
 struct Slot {
@@ -138,6 +140,7 @@ impl Board {
             news: News::ALL,
             learned: Vec::with_capacity(LEARNED),
             observer: None,
+            cut: false,
             plan: plan.clone(),
         };
         board.direct_reads_at_reset();
@@ -175,6 +178,18 @@ impl Board {
     /// What is being noted, to be drained.
     pub fn observer(&mut self) -> Option<&mut Observer> {
         self.observer.as_deref_mut()
+    }
+
+    /// Cuts the devices' output lines off what they lead to: from now on only
+    /// [`drive_output`](Board::drive_output) drives that.
+    pub fn cut_wires(&mut self) {
+        self.cut = true;
+    }
+
+    /// Drives what output `line` of device `index` leads to, whatever the device says.
+    pub fn drive_output(&mut self, world: &World<'_>, index: usize, line: u16, level: bool) {
+        let device = index;
+        self.drive(world, Source::Device { device, line }, level);
     }
 
     fn see(&mut self, kind: Kinds, at: Instant, device: usize, what: What) {

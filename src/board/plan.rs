@@ -48,6 +48,9 @@ pub struct Plan {
     pub cannot_emulate: CannotEmulate,
     /// Ranges with a policy of their own: what falls there is ignored.
     pub ignored: Vec<Range>,
+    /// Whether the board's own firmware is taken to have run, and to have left behind what
+    /// `reliquary,left-running` says.
+    pub firmware_ran: bool,
     /// What a real-time clock that nobody has set shows at time 0, in Unix seconds.
     pub unix_seconds: u32,
     /// The map itself, from which the devices' constructors read.
@@ -223,6 +226,7 @@ impl Plan {
         let mut reading = Reading {
             plan: Self {
                 map: tree.blob().to_vec(),
+                firmware_ran: true,
                 ..Self::default()
             },
             errors,

@@ -208,14 +208,16 @@ pub enum Allowed {
     /// So many ticks of a counter more or less than the one computed from the record's time,
     /// modulo the field's width.
     Ticks(u64),
-    /// The source has a known value where the manual has another, and we follow the manual:
-    /// only these two stand for each other.
+    /// The source has known bits where the manual has others, and we follow the manual: only
+    /// these stand for each other.
     Instead {
         /// Of which source: how the trace's `source` begins.
         source: &'static str,
-        /// The recorded value of the field.
+        /// Which bits of the field.
+        mask: u64,
+        /// What was recorded in them.
         theirs: u64,
-        /// Ours.
+        /// What is in ours.
         ours: u64,
     },
 }

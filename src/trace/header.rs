@@ -29,6 +29,9 @@ pub struct Header {
     pub security: Security,
     /// How many CPUs the board had; without it, all of its map.
     pub cpus: Option<u8>,
+    /// Whether the board's own firmware had run before time 0, and left behind what its map says
+    /// (`reliquary,left-running`).
+    pub firmware: bool,
     /// What a real-time clock that was never set shows at time 0, in Unix seconds.
     pub rtc: u32,
     /// What was recorded, beside register accesses.
@@ -78,6 +81,7 @@ impl Header {
             reset: Reset::Cold,
             security: Security::NonSecure,
             cpus: None,
+            firmware: true,
             rtc: 0,
             observed: Observed::default(),
             unobserved: Vec::new(),
@@ -123,6 +127,13 @@ impl Header {
                     .filter(|cpus| (1..=8).contains(cpus));
                 self.cpus = Some(fits.ok_or("cpus is 1 to 8")?);
             }
+            "firmware" => {
+                self.firmware = match value {
+                    "ran" => true,
+                    "none" => false,
+                    _ => return Err("firmware is ran or none".to_owned()),
+                };
+            }
             "rtc" => self.rtc = number()?,
             "observed" => {
                 for word in value.split(',') {
@@ -143,8 +154,8 @@ impl Header {
             }
             _ => {
                 return Err(format!(
-                    "the key {key} is not known: board, source, image, reset, security, cpus, rtc, \
-                     observed, unobserved, medium, note"
+                    "the key {key} is not known: board, source, image, reset, security, cpus, \
+                     firmware, rtc, observed, unobserved, medium, note"
                 ));
             }
         }
@@ -164,7 +175,8 @@ impl fmt::Display for Header {
         if let Some(cpus) = self.cpus {
             write!(f, "  cpus {cpus}")?;
         }
-        write!(f, "  rtc {}", self.rtc)?;
+        let firmware = if self.firmware { "ran" } else { "none" };
+        write!(f, "  firmware {firmware}  rtc {}", self.rtc)?;
         let mut observed = self.observed;
         let mut comma = "  observed ";
         for (word, which) in Observed::WORDS {

@@ -9,7 +9,7 @@ use std::vec::Vec;
 const HEADER: &str = "\
 # reliquary-trace 1
 # board vexpress-a9  source qemu-7.2  image linux-6.1-armmp  reset cold
-# security secure  cpus 1  rtc 1704067200  observed lines,ports
+# security secure  cpus 1  firmware none  rtc 1704067200  observed lines,ports
 # unobserved flash@0
 # note by hand
 ";

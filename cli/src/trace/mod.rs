@@ -1,3 +1,4 @@
 //! Traces on the host: files of them, and what is made of them, one file a purpose.
 pub mod file;
+pub mod import;
 pub mod replay;

@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 /// Replays the trace in `file` on `board`, or on the one that its header names.
 pub fn replay(file: &Path, board: Option<&str>, options: &Options) -> Result<Summary> {
     let text = file::read(file)?;
-    let named = match board {
-        Some(board) => board.to_owned(),
-        None => {
-            let reader = Reader::new(&text).map_err(|damage| file::damage(file, &damage))?;
-            reader.header().board.clone()
-        }
+    let named = if let Some(board) = board {
+        board.to_owned()
+    } else {
+        let reader = Reader::new(&text).map_err(|damage| file::damage(file, &damage))?;
+        reader.header().board.clone()
     };
     let map = map(&named).map_err(|fault| match board {
         Some(_) => fault,

@@ -3,6 +3,7 @@ pub mod board;
 pub mod build;
 pub mod check;
 pub mod demo;
+pub mod fidelity;
 pub mod images;
 pub mod run;
 pub mod setup;

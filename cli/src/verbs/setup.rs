@@ -10,11 +10,15 @@ use std::process::Command;
 #[command(after_help = "\
 Examples:
   cargo reliquary setup            install what is missing (Debian packages as root or by sudo)
-  cargo reliquary setup --check    only say what is missing, and how to get it")]
+  cargo reliquary setup --check    only say what is missing, and how to get it
+  cargo reliquary setup --dev      also what only the project's own developers use (cargo-mutants)")]
 pub struct Setup {
     /// Install nothing: say what is missing, and how to get it.
     #[arg(long)]
     check: bool,
+    /// Also what only the project's own developers use: no other verb needs it.
+    #[arg(long)]
+    dev: bool,
 }
 
 /// Programs, and the Debian packages that bring them.
@@ -29,6 +33,9 @@ const TARGETS: [&str; 2] = ["aarch64-unknown-none-softfloat", "armv7a-none-eabi"
 /// Parts of the toolchain beyond the compiler.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "cargo-fmt"), ("clippy", "cargo-clippy")];
 
+/// Programs of crates that developers use, and the versions that the project's figures are from.
+const CRATES: [(&str, &str); 1] = [("cargo-mutants", "27.1.0")];
+
 /// What a machine lacks.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Missing {
@@ -40,11 +47,20 @@ struct Missing {
 impl Setup {
     /// Does it.
     pub fn run(&self) -> Result<()> {
+        let crates = if self.dev {
+            missing_crates()
+        } else {
+            Vec::new()
+        };
         if !self.check {
-            return ensure();
+            ensure()?;
+            return crates.into_iter().try_for_each(install);
         }
-        let missing = Missing::find();
-        let faults = missing.faults();
+        let mut faults = Missing::find().faults();
+        faults.extend(crates.into_iter().map(|(name, version)| {
+            Fault::new(format!("{name} {version} is missing"))
+                .mend(format!("cargo install --locked {name}@{version}"))
+        }));
         if faults.is_empty() {
             anstream::println!("all is here");
             return Ok(());
@@ -141,6 +157,38 @@ impl Missing {
         });
         packages.chain(targets).chain(components).collect()
     }
+}
+
+/// The developers' programs that are not here in their version.
+fn missing_crates() -> Vec<(&'static str, &'static str)> {
+    let here = |name: &str, version: &str| {
+        let output = Command::new(name).arg("--version").output();
+        output.is_ok_and(|output| {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            said.split_whitespace().any(|word| word == version)
+        })
+    };
+    let missing = CRATES
+        .into_iter()
+        .filter(|(name, version)| !here(name, version));
+    missing.collect()
+}
+
+fn install((name, version): (&str, &str)) -> Result<()> {
+    let step = progress::step(format!("building {name} {version}, which takes minutes"));
+    let wanted = format!("{name}@{version}");
+    let mut command = Command::new("cargo");
+    let output = command.args(["install", "--locked", &wanted]).output();
+    let output = output.doing(|| "cannot run cargo".to_owned())?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let fault = Fault::new(format!("cargo could not install {wanted}: {}", said.trim()));
+        return Err(fault
+            .mend(format!("cargo install --locked {wanted}"))
+            .into());
+    }
+    step.finish();
+    Ok(())
 }
 
 fn on_path(program: &str) -> bool {

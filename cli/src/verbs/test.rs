@@ -84,6 +84,15 @@ impl Test {
             "a million fuzzed inputs",
             cargo(&["test", "--package", "reliquary-cli", "--test", "fuzz"]),
         );
+        let replays = cargo(&[
+            "test",
+            "--release",
+            "--package",
+            "reliquary-cli",
+            "--test",
+            "replay",
+        ]);
+        tally.step("recorded traces, replayed", replays);
         tally.size();
         tally.step(
             "errors of the tool, and maps",

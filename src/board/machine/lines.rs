@@ -67,7 +67,7 @@ impl Board {
         if changed != 0 && self.observer.is_some() {
             self.see_outputs(index, now, lines, changed);
         }
-        changed &= wired;
+        changed &= if self.cut { 0 } else { wired };
         // At most 64 rounds: one for each line.
         while changed != 0 {
             let line = changed.trailing_zeros() as u16;

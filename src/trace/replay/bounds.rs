@@ -25,11 +25,21 @@ pub(super) fn allows(
     let bounds = described.bounds.iter();
     for bound in bounds.filter(|bound| bound.register == register.name) {
         let field = field_of(register, bound);
-        if within(field.of(expected), field.of(got), field, source, bound) {
-            open &= !mask(field);
-        }
+        let bits = within(field.of(expected), field.of(got), field, source, bound);
+        open &= !bits.wrapping_shl(field.low.into());
     }
     open == 0
+}
+
+/// Whether the register of an access holds a counter.
+pub(super) fn is_counter(described: &Description, recorded: &RegisterAccess) -> bool {
+    let found = described.register(recorded.region, recorded.offset);
+    found.is_some_and(|(register, _)| {
+        let mut bounds = described.bounds.iter();
+        bounds.any(|bound| {
+            bound.register == register.name && matches!(bound.allowed, Allowed::Ticks(_))
+        })
+    })
 }
 
 fn field_of(register: &Register, bound: &Bound) -> Field {
@@ -48,25 +58,26 @@ fn field_of(register: &Register, bound: &Bound) -> Field {
     }
 }
 
-const fn mask(field: Field) -> u64 {
-    let bits = u64::MAX.wrapping_shr(64u32.wrapping_sub(field.bits as u32));
-    bits.wrapping_shl(field.low as u32)
-}
-
-fn within(expected: u64, got: u64, field: Field, source: &str, bound: &Bound) -> bool {
-    match bound.allowed {
+/// The bits of a field that may differ, as these two values do.
+fn within(expected: u64, got: u64, field: Field, source: &str, bound: &Bound) -> u64 {
+    let all = u64::MAX.wrapping_shr(64u32.wrapping_sub(field.bits.into()));
+    let (allowed, bits) = match bound.allowed {
         Allowed::Ticks(ticks) => {
-            let round = u64::MAX.wrapping_shr(64u32.wrapping_sub(field.bits as u32));
-            let ahead = expected.wrapping_sub(got) & round;
-            let behind = got.wrapping_sub(expected) & round;
-            ahead.min(behind) <= ticks
+            let ahead = expected.wrapping_sub(got) & all;
+            let behind = got.wrapping_sub(expected) & all;
+            (ahead.min(behind) <= ticks, all)
         }
         Allowed::Instead {
             source: of,
+            mask,
             theirs,
             ours,
-        } => source.starts_with(of) && expected == theirs && got == ours,
-    }
+        } => {
+            let known = expected & mask == theirs && got & mask == ours;
+            (source.starts_with(of) && known, mask & all)
+        }
+    };
+    if allowed { bits } else { 0 }
 }
 
 #[cfg(test)]
@@ -95,6 +106,7 @@ mod tests {
             field: Some("LEVEL"),
             allowed: Allowed::Instead {
                 source: "qemu-",
+                mask: u64::MAX,
                 theirs: 3,
                 ours: 0,
             },

@@ -5,6 +5,9 @@
 //! observed, output lines, bytes that went out and memory that devices wrote. Nothing of a trace
 //! is skipped: a record that cannot be played is an error.
 //!
+//! Where lines were observed, a device gets its inputs as they were recorded, not as our own
+//! devices drive them: what one device does in another way is then told of that one alone.
+//!
 //! Time is the trace's. Between two records every deadline of the board comes at its own moment.
 
 mod bounds;
@@ -87,6 +90,7 @@ pub fn plan_for(map: &Plan, header: &Header) -> Plan {
         plan.cpus.truncate(cpus.into());
     }
     plan.secure = header.security == Security::Secure;
+    plan.firmware_ran = header.firmware;
     plan.unix_seconds = header.rtc;
     plan
 }
@@ -110,6 +114,7 @@ pub fn replay(map: &Plan, text: &[u8], options: &Options) -> Result<Summary, Tro
 struct Known {
     /// The address of each register block.
     blocks: Vec<(u8, Ipa)>,
+    compatible: String,
     description: Option<&'static Description>,
     /// Whether it has a serial port.
     serial: bool,
@@ -153,6 +158,9 @@ impl Replay {
         if header.observed.lines || header.observed.cpu_lines {
             board.observe(Some(Observer::new(Kinds::OUTPUTS, SEEN)));
         }
+        if header.observed.lines {
+            board.cut_wires();
+        }
         let names = Names::of(plan);
         let mut known: Vec<Known> = Vec::with_capacity(plan.devices.len());
         for (index, device) in plan.devices.iter().enumerate() {
@@ -171,6 +179,7 @@ impl Replay {
             let wired = board.wired_lines(index).0;
             known.push(Known {
                 blocks: blocks.collect(),
+                compatible: device.compatible.clone(),
                 description: catalog::description(&device.compatible),
                 serial: board.has_serial(index),
                 wired: match (header.observed.lines, header.observed.cpu_lines && controls) {
@@ -240,6 +249,9 @@ impl Replay {
                 let within = self.line_within(device);
                 self.lines
                     .recorded(place, level, self.now, line, within, &mut self.summary);
+                if self.header.observed.lines {
+                    self.step(|board, world| board.drive_output(world, device, number, level));
+                }
             }
             Event::Port {
                 way: Way::In,

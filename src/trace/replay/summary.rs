@@ -1,7 +1,7 @@
 //! What a replay came to.
 
-use super::Known;
 use super::divergence::{Divergence, register_name};
+use super::{Known, bounds};
 use crate::trace::names::Names;
 use crate::trace::record::RegisterAccess;
 use alloc::borrow::ToOwned;
@@ -37,12 +37,16 @@ impl Counts {
 pub struct OfRegister {
     /// The device.
     pub device: String,
+    /// By which `compatible` its emulator was found.
+    pub compatible: String,
     /// The register's name and offset.
     pub register: String,
     /// Reads.
     pub reads: Counts,
     /// Writes: exact is done, or an abort, as recorded.
     pub writes: Counts,
+    /// Whether it holds a counter: a bound allows it ticks.
+    pub counter: bool,
     place: usize,
     sample: RegisterAccess,
 }
@@ -96,9 +100,11 @@ impl Summary {
                 if place == next {
                     self.registers.push(OfRegister {
                         device: String::new(),
+                        compatible: String::new(),
                         register: String::new(),
                         reads: Counts::default(),
                         writes: Counts::default(),
+                        counter: false,
                         place: device,
                         sample: *access,
                     });
@@ -135,6 +141,14 @@ impl Summary {
         sum
     }
 
+    /// Reads of registers that hold no counter.
+    pub fn reads_of_no_counter(&self) -> Counts {
+        let mut sum = Counts::default();
+        let others = self.registers.iter().filter(|one| !one.counter);
+        others.for_each(|one| sum.add(one.reads));
+        sum
+    }
+
     /// All writes.
     pub fn writes(&self) -> Counts {
         let mut sum = Counts::default();
@@ -151,7 +165,11 @@ impl Summary {
             let described = known.get(register.place).and_then(|one| one.description);
             let name = names.name(register.place).unwrap_or_default();
             name.clone_into(&mut register.device);
+            if let Some(one) = known.get(register.place) {
+                register.compatible.clone_from(&one.compatible);
+            }
             register.register = register_name(described, &register.sample);
+            register.counter = described.is_some_and(|d| bounds::is_counter(d, &register.sample));
         }
     }
 }

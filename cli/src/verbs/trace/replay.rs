@@ -1,28 +1,10 @@
-//! `cargo reliquary trace`.
+//! `cargo reliquary trace replay`.
 use crate::fault::{Faults, Result};
 use crate::trace;
-use clap::{Args, Subcommand};
+use clap::Args;
 use reliquary::trace::replay::Options;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
-
-/// Traces of device accesses: replay one against the emulated devices, and look into it.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  cargo reliquary trace replay tests/traces/vexpress-a9-linux.trace.zst
-  cargo reliquary trace replay --keep-going recorded.trace
-
-docs/reference/trace.md is the format.")]
-pub struct Trace {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Replay(Replay),
-}
 
 /// Give a board without a CPU what was recorded, and compare what it answers.
 #[derive(Debug, Args)]
@@ -35,7 +17,7 @@ Examples:
 The first divergence is shown with the accesses of its device that led there. The last line
 counts the reads that were exact and those within a bound that stands beside the device. The exit
 status is 0 only when nothing diverged.")]
-struct Replay {
+pub struct Replay {
     /// The trace (.trace, or .trace.zst).
     file: PathBuf,
     /// The board: a name of platforms/ or a map's path; without it, the one in the trace.
@@ -49,17 +31,9 @@ struct Replay {
     medium: Vec<String>,
 }
 
-impl Trace {
+impl Replay {
     /// Does it.
     pub fn run(&self) -> Result<()> {
-        match &self.verb {
-            Verb::Replay(verb) => verb.run(),
-        }
-    }
-}
-
-impl Replay {
-    fn run(&self) -> Result<()> {
         let options = Options {
             keep_going: self.keep_going,
             media: trace::replay::media(&self.medium)?,
@@ -93,7 +67,7 @@ impl Replay {
             }
         }
         if summary.stopped {
-            let file = shown(&self.file);
+            let file = self.file.display();
             anstream::println!("stopped there; --keep-going counts the rest of {file}");
         }
         anstream::println!("{summary} ({took:.2} s)");
@@ -102,8 +76,4 @@ impl Replay {
         }
         Ok(())
     }
-}
-
-fn shown(file: &Path) -> String {
-    file.display().to_string()
 }

@@ -1,0 +1,133 @@
+//! Golden traces (tests/traces/), replayed whole: all devices, all records.
+use reliquary::trace::replay::{Options, Summary};
+use reliquary_cli::trace::{file, replay};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces")
+}
+
+fn golden() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder()).expect("tests/traces is there");
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.filter(|file| file::compressed(file)).collect();
+    files.sort();
+    files
+}
+
+fn whole(file: &Path) -> Summary {
+    let options = Options {
+        keep_going: true,
+        ..Options::default()
+    };
+    replay::replay(file, None, &options).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn every_golden_trace_replays_without_a_divergence() {
+    let files = golden();
+    assert!(files.len() >= 3, "traces are missing");
+    let mut wrong = String::new();
+    for file in files {
+        let summary = whole(&file);
+        println!("{}: {summary}", file.display());
+        for divergence in &summary.divergences {
+            let _ = write!(wrong, "{}: {divergence}", file.display());
+        }
+        let reads = summary.reads_of_no_counter();
+        if reads.within * 100 >= reads.exact.max(1) {
+            let _ = writeln!(
+                wrong,
+                "{}: {} reads within a bound beside {} exact ones: 1 % or more",
+                file.display(),
+                reads.within,
+                reads.exact
+            );
+        }
+        assert_eq!(summary.lost, 0, "{}", file.display());
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_golden_trace_says_how_it_was_recorded() {
+    let index = std::fs::read_to_string(folder().join("README.md")).expect("it is there");
+    for file in golden() {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        assert!(
+            index.contains(&*name),
+            "tests/traces/README.md lacks {name}"
+        );
+        let text = file::read(&file).unwrap();
+        let reader = reliquary::trace::read::Reader::new(&text).unwrap();
+        assert!(!reader.header().notes.is_empty(), "{name} has no note");
+    }
+}
+
+/// The replay of a golden trace of which one line was changed.
+fn changed(from: &str, to: &str) -> Summary {
+    let golden = folder().join("vexpress-a9-linux.trace.zst");
+    let text = String::from_utf8(file::read(&golden).unwrap()).unwrap();
+    assert_eq!(text.matches(from).count(), 1, "{from}");
+    let text = text.replacen(from, to, 1);
+    let sound = text
+        .lines()
+        .filter(|line| !line.starts_with("# check") && !line.starts_with("# end"));
+    let text = sound.map(|line| format!("{line}\n")).collect::<String>() + "# end\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("changed.trace");
+    std::fs::write(&file, text).unwrap();
+    whole(&file)
+}
+
+/// What diverged, as text.
+fn told(summary: &Summary) -> String {
+    let all = summary.divergences.iter();
+    all.map(ToString::to_string).collect()
+}
+
+#[test]
+fn one_bit_of_one_read_among_a_hundred_thousand_is_found_and_named() {
+    let summary = changed(
+        "4563912112 0 rtc@17000 r 0xfe0 4 0x31\n",
+        "4563912112 0 rtc@17000 r 0xfe0 4 0x30\n",
+    );
+    assert_eq!(summary.divergences(), 1, "{}", told(&summary));
+    let told = told(&summary);
+    assert!(told.contains("rtc@17000"), "{told}");
+    assert!(
+        told.contains("PeriphID[0] (0xfe0) was recorded as 0x30, ours is 0x31"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_line_that_is_recorded_later_than_its_bound_is_found() {
+    let summary = changed(
+        "4154993568 - timer@11000 o 0 1\n",
+        "4154993568 - timer@11000 i 9 1\n",
+    );
+    let told = told(&summary);
+    assert!(told.contains("our output line 0"), "{told}");
+}
+
+#[test]
+fn a_line_that_never_rose_here_is_found() {
+    let summary = changed(
+        "4154993568 - timer@11000 o 0 1\n",
+        "4154993568 - timer@11000 o 0 1\n4154993568 - serial0 o 0 1\n",
+    );
+    let told = told(&summary);
+    assert!(told.contains("serial0: output line 0"), "{told}");
+    assert!(told.contains("rose as recorded, ours did not"), "{told}");
+}
+
+#[test]
+fn a_counter_two_ticks_off_is_outside_its_bound() {
+    let summary = changed(
+        "4284996098 0 timer@11000 r 0x24 4 0xfffdf48d\n",
+        "4284996098 0 timer@11000 r 0x24 4 0xfffdf48b\n",
+    );
+    assert_eq!(summary.divergences(), 1, "{}", told(&summary));
+}
