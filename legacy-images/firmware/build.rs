@@ -2,13 +2,14 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 18] = [
+const PROGRAMS: [(&str, &str, &str); 19] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
     ("virt-v8.ld", "aarch64", "passthrough64-virt"),
     ("vexpress-a9.ld", "arm", "cpu-a9"),
     ("vexpress-a9.ld", "arm", "secure-gic"),
+    ("vexpress-a9.ld", "arm", "timed-a9"),
     ("vexpress-a9.ld", "arm", "die-smc"),
     ("vexpress-a9.ld", "arm", "die-monitor"),
     ("vexpress-a15.ld", "arm", "cpu-a15"),

@@ -2,6 +2,7 @@
 
 use crate::{check, println};
 use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 global_asm!(
     r#"
@@ -33,7 +34,12 @@ _start:
     blo     1b
     bl      main
 9:  wfe
-    b       9b
+    ldr     r1, =SECOND
+    ldr     r0, [r1]
+    cmp     r0, #0
+    beq     9b
+    ldr     sp, =__fiq_stack
+    bx      r0
 
     .macro  handler number
     stmfd   sp!, {{r0-r12, lr}}
@@ -90,6 +96,18 @@ save:
     ldmfd   sp!, {{r0-r12, pc}}^
 "#
 );
+
+/// Where the second CPU goes on, once it is not 0; its stack is that of FIQ, 4 KiB.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.second")]
+static SECOND: AtomicU32 = AtomicU32::new(0);
+
+/// Starts the second CPU of the board, which waits for an event since its reset.
+pub fn start_second(entry: extern "C" fn() -> !) {
+    SECOND.store(entry as usize as u32, Ordering::Release);
+    // SAFETY: an event.
+    unsafe { asm!("dsb", "sev", options(nostack)) }
+}
 
 /// What an exception saved; what is changed here is restored changed.
 #[repr(C)]

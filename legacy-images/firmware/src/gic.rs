@@ -14,6 +14,8 @@ pub const GICD_ISENABLER: usize = 0x100;
 pub const GICD_ICENABLER: usize = 0x180;
 /// `GICD_ISPENDR0`.
 pub const GICD_ISPENDR: usize = 0x200;
+/// `GICD_ICPENDR0`.
+pub const GICD_ICPENDR: usize = 0x280;
 /// `GICD_IPRIORITYR0`.
 pub const GICD_IPRIORITYR: usize = 0x400;
 /// `GICD_ITARGETSR0`.
