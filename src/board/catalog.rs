@@ -427,6 +427,20 @@ pub fn find(compatible: &str) -> Option<&'static Entry> {
 pub fn description(compatible: &str) -> Option<&'static Description> {
     Some(match compatible {
         "arm,pl031" => &pl031::DESCRIPTION,
+        "arm,sp804" => &sp804::DESCRIPTION,
+        "arm,cortex-a9-gic" => &gic::description::V1,
+        "arm,cortex-a15-gic" | "arm,gic-400" | "reliquary,gicv2" => &gic::description::V2,
+        "arm,cortex-a9-scu" => &a9_scu::DESCRIPTION,
+        "arm,cortex-a9-twd-timer" => &a9_timers::TIMER_DESCRIPTION,
+        "arm,cortex-a9-twd-wdt" => &a9_timers::WATCHDOG_DESCRIPTION,
+        "arm,cortex-a9-global-timer" => &a9_global_timer::DESCRIPTION,
+        "arm,pl310-cache" => &pl310::DESCRIPTION,
+        "arm,vexpress-sysreg" => &vexpress_sysreg::DESCRIPTION,
+        "arm,sp810" => &sp810::DESCRIPTION,
+        "arm,versatile-i2c" => &versatile_i2c::DESCRIPTION,
+        "cfi-flash" => &cfi_flash::DESCRIPTION,
+        "qemu,fw-cfg-mmio" => &fw_cfg::DESCRIPTION,
+        "reliquary,ram" => &ram::DESCRIPTION,
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })

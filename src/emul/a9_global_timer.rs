@@ -16,6 +16,7 @@
 //! - The prescaler starts anew whenever the count or the shared control bits change.
 //! - SNSAC of the SCU does not close the timer to Non-secure software.
 
+use super::describe::{Allowed, Bound, Description, Register as Named, bit, field, register};
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Lines, Reset};
 use crate::access::{Access, Refusal, Width};
@@ -33,6 +34,35 @@ const PRESCALER: u32 = 0xff00;
 const SHARED: u32 = PRESCALER | ENABLE;
 /// Control bits of each CPU.
 const BANKED: u32 = AUTO_INCREMENT | IRQ_ENABLE | COMP_ENABLE;
+/// What its registers are called, and what a trace cannot pin.
+pub static DESCRIPTION: Description = Description::of("DDI 0407I, 4.3", REGISTERS)
+    .lines(&["CPU 0", "CPU 1", "CPU 2", "CPU 3"])
+    .bounds(&[Bound {
+        register: "Global Timer Counter",
+        field: None,
+        allowed: Allowed::Ticks(1),
+        reason: "a recorder rounds a tick that is under way in its own way",
+    }])
+    // A tick of 10 ns with a prescaler of 256.
+    .line_within_ns(2_560)
+    .deviations(&[
+        "the prescaler starts anew at a write",
+        "SNSAC does not close it to Non-secure software",
+    ]);
+
+const REGISTERS: &[Named] = &[
+    register(0x00, "Global Timer Counter").times(2),
+    register(0x08, "Global Timer Control").fields(&[
+        field("Prescaler", 15, 8),
+        bit("Auto-increment", 3),
+        bit("IRQ Enable", 2),
+        bit("Comp Enable", 1),
+        bit("Timer Enable", 0),
+    ]),
+    register(0x0c, "Global Timer Interrupt Status").fields(&[bit("Event flag", 0)]),
+    register(0x10, "Comparator Value").times(2),
+    register(0x18, "Auto-increment"),
+];
 
 #[derive(Clone, Copy)]
 enum Register {

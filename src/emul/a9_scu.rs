@@ -11,6 +11,7 @@
 //!   devices of their own, answer both security states.
 //! - SCU RAM parity is not built in: SCU Control bit 2 reads as zero.
 
+use super::describe::{Allowed, Bound, Description, Register as Named, bit, field, register};
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
 use crate::access::{Access, Refusal, Security, Width};
@@ -39,6 +40,39 @@ impl Config {
         }
     }
 }
+/// What its registers are called, and where QEMU's differs from the manual.
+pub static DESCRIPTION: Description = Description::of("DDI 0407I, 2", REGISTERS)
+    .bounds(&[Bound {
+        register: "SCU Configuration",
+        field: Some("Tag RAM sizes"),
+        allowed: Allowed::Instead {
+            source: "qemu-",
+            mask: u64::MAX,
+            theirs: 0,
+            ours: 1,
+        },
+        reason: "each CPU that is there has its 32 KB cache's tag RAM (2.2.2); QEMU tells of none",
+    }])
+    .deviations(&[
+        "nothing is snooped; all CPUs count as coherent",
+        "SNSAC's bits of the timers are stored only",
+        "no RAM parity",
+    ]);
+
+const REGISTERS: &[Named] = &[
+    register(0x00, "SCU Control").fields(&[bit("SCU enable", 0), bit("Address filtering", 1)]),
+    register(0x04, "SCU Configuration").fields(&[
+        field("Tag RAM sizes", 15, 8),
+        field("CPUs in SMP", 7, 4),
+        field("CPU number", 1, 0),
+    ]),
+    register(0x08, "SCU CPU Power Status"),
+    register(0x0c, "SCU Invalidate All"),
+    register(0x40, "Filtering Start Address"),
+    register(0x44, "Filtering End Address"),
+    register(0x50, "SAC"),
+    register(0x54, "SNSAC"),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Register {

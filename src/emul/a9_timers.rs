@@ -14,6 +14,7 @@
 //! - The counters do not stop in debug state: the board's time stops instead.
 //! - SNSAC of the SCU does not close the timers to Non-secure software.
 
+use super::describe::{Allowed, Bound, Description, Register as Named, bit, field, register};
 use super::state::{Reader, Writer};
 use super::{Ask, Cx, Device, Lines, Reset};
 use crate::access::{Access, Refusal, Width};
@@ -162,6 +163,76 @@ impl Countdown {
         })
     }
 }
+/// What the private timer's registers are called, and what a trace cannot pin.
+pub static TIMER_DESCRIPTION: Description = Description::of("DDI 0407I, 4.1", TIMER_REGISTERS)
+    .lines(LINES)
+    .bounds(&[ticks("Private Timer Counter")])
+    .line_within_ns(WITHIN_NS)
+    .deviations(DEVIATIONS);
+
+/// The same of the private watchdog.
+pub static WATCHDOG_DESCRIPTION: Description =
+    Description::of("DDI 0407I, 4.2", WATCHDOG_REGISTERS)
+        .lines(LINES)
+        .bounds(&[ticks("Watchdog Counter")])
+        .line_within_ns(WITHIN_NS)
+        .deviations(DEVIATIONS);
+
+const LINES: &[&str] = &["CPU 0", "CPU 1", "CPU 2", "CPU 3"];
+
+/// A tick of 10 ns with a prescaler of 256.
+const WITHIN_NS: u64 = 2_560;
+
+const DEVIATIONS: &[&str] = &[
+    "the prescaler starts anew at a write",
+    "SNSAC does not close it to Non-secure software",
+];
+
+const fn ticks(register: &'static str) -> Bound {
+    Bound {
+        register,
+        field: None,
+        allowed: Allowed::Ticks(1),
+        reason: "a recorder rounds a tick that is under way in its own way",
+    }
+}
+
+const fn control(name: &'static str, fields: &'static [super::describe::Field]) -> Named {
+    register(0x08, name).fields(fields)
+}
+
+const TIMER_REGISTERS: &[Named] = &[
+    register(0x00, "Private Timer Load"),
+    register(0x04, "Private Timer Counter"),
+    control(
+        "Private Timer Control",
+        &[
+            field("Prescaler", 15, 8),
+            bit("IRQ Enable", 2),
+            bit("Auto reload", 1),
+            bit("Timer Enable", 0),
+        ],
+    ),
+    register(0x0c, "Private Timer Interrupt Status").fields(&[bit("Event flag", 0)]),
+];
+
+const WATCHDOG_REGISTERS: &[Named] = &[
+    register(0x00, "Watchdog Load"),
+    register(0x04, "Watchdog Counter"),
+    control(
+        "Watchdog Control",
+        &[
+            field("Prescaler", 15, 8),
+            bit("Watchdog mode", 3),
+            bit("IT Enable", 2),
+            bit("Auto reload", 1),
+            bit("Watchdog Enable", 0),
+        ],
+    ),
+    register(0x0c, "Watchdog Interrupt Status").fields(&[bit("Event flag", 0)]),
+    register(0x10, "Watchdog Reset Status").fields(&[bit("Reset flag", 0)]),
+    register(0x14, "Watchdog Disable"),
+];
 
 #[derive(Clone, Copy)]
 enum Register {

@@ -14,6 +14,10 @@
 //! - Registers that Non-secure software may not write answer with a bus error, as DECERR does.
 //!   Non-secure writes to the lockdown registers without leave are ignored.
 
+mod description;
+
+pub use description::DESCRIPTION;
+
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
 use crate::access::{Access, Refusal, Security, Width};

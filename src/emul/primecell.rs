@@ -15,7 +15,7 @@
 //! writes; no line ever rises.
 
 use crate::access::{Access, Refusal};
-use crate::emul::describe::{Description, Register, register};
+use crate::emul::describe::{Allowed, Bound, Description, Register, register};
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Reset, apb};
 
@@ -34,6 +34,17 @@ pub const PCELL_ID_REGISTERS: Register = register(0xff0, "PCellID").times(4);
 /// Of a part that answers by its identity only.
 pub static DESCRIPTION: Description =
     Description::of("each part's own", &[PERIPH_ID, PCELL_ID_REGISTERS])
+        .bounds(&[Bound {
+            register: PERIPH_ID.name,
+            field: None,
+            allowed: Allowed::Instead {
+                source: "qemu-",
+                mask: u64::MAX,
+                theirs: 0x81,
+                ours: 0x80,
+            },
+            reason: "a Versatile Express has a PL180 (DUI 0447, 4.1); QEMU's a PL181",
+        }])
         .deviations(&["every other register reads as 0"]);
 
 /// What a PrimeCell answers in its peripheral identification registers.

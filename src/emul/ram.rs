@@ -10,6 +10,7 @@
 //!
 //! Deviation from memory: an access that is not aligned to its width is refused.
 
+use super::describe::Description;
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
 use crate::access::{Access, Refusal};
@@ -19,6 +20,9 @@ use alloc::vec::Vec;
 
 /// The most bytes that it can have.
 pub const MAX_BYTES: u64 = 0x1_0000;
+/// It has no registers.
+pub static DESCRIPTION: Description =
+    Description::of("ours", &[]).deviations(&["an access that is not aligned is refused"]);
 
 /// The memory.
 pub struct Ram {

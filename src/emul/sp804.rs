@@ -17,7 +17,10 @@
 mod counter;
 
 use crate::access::{Access, Refusal};
-use crate::emul::primecell::Identity;
+use crate::emul::describe::{
+    Allowed, Bound, Description, Field, Register as Named, bit, field, register,
+};
+use crate::emul::primecell::{self, Identity};
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Lines, Reset, apb};
 use crate::units::Instant;
@@ -89,6 +92,59 @@ impl Register {
         }
     }
 }
+
+/// What its registers are called, and what a trace cannot pin.
+pub static DESCRIPTION: Description = Description::of("DDI 0271D", REGISTERS)
+    .lines(&["TIMINTC", "TIMINT1", "TIMINT2"])
+    .bounds(&[ticks("Timer1Value"), ticks("Timer2Value")])
+    // Two edges of a TIMCLK of 1 MHz.
+    .line_within_ns(2_000)
+    .deviations(&["TimerPre 0b11, which the manual leaves undefined, divides by 256"]);
+
+/// A load takes effect at TIMCLK's next edge, and the count changes at edges only (2.2.2): a
+/// recorder that has no edges is up to one before us and rounds down.
+const fn ticks(register: &'static str) -> Bound {
+    Bound {
+        register,
+        field: None,
+        allowed: Allowed::Ticks(2),
+        reason: "a recorder does not wait for TIMCLK's edge, and rounds down",
+    }
+}
+
+const CONTROL: &[Field] = &[
+    bit("TimerEn", 7),
+    bit("TimerMode", 6),
+    bit("IntEnable", 5),
+    field("TimerPre", 3, 2),
+    bit("TimerSize", 1),
+    bit("OneShot", 0),
+];
+
+const fn control(offset: u64, name: &'static str) -> Named {
+    register(offset, name).fields(CONTROL)
+}
+
+const REGISTERS: &[Named] = &[
+    register(0x00, "Timer1Load"),
+    register(0x04, "Timer1Value"),
+    control(0x08, "Timer1Control"),
+    register(0x0c, "Timer1IntClr"),
+    register(0x10, "Timer1RIS"),
+    register(0x14, "Timer1MIS"),
+    register(0x18, "Timer1BGLoad"),
+    register(0x20, "Timer2Load"),
+    register(0x24, "Timer2Value"),
+    control(0x28, "Timer2Control"),
+    register(0x2c, "Timer2IntClr"),
+    register(0x30, "Timer2RIS"),
+    register(0x34, "Timer2MIS"),
+    register(0x38, "Timer2BGLoad"),
+    register(0xf00, "TimerITCR"),
+    register(0xf04, "TimerITOP"),
+    primecell::PERIPH_ID,
+    primecell::PCELL_ID_REGISTERS,
+];
 
 /// An SP804.
 pub struct Sp804 {

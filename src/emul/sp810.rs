@@ -19,6 +19,33 @@
 use super::state::{Reader, Writer};
 use super::{Ask, Cx, Device, Reset, apb};
 use crate::access::{Access, Refusal};
+use crate::emul::describe::{Description, Register as Named, register};
+use crate::emul::primecell;
+
+/// What its registers are called.
+pub static DESCRIPTION: Description = Description::of("DDI 0254B", REGISTERS).deviations(&[
+    "crystal and PLL are always stable",
+    "the interrupt mode never becomes active, and no clock is gated",
+    "the integration test registers read 0",
+]);
+
+const REGISTERS: &[Named] = &[
+    register(0x000, "SCCTRL"),
+    register(0x004, "SCSYSSTAT"),
+    register(0x008, "SCIMCTRL"),
+    register(0x00c, "SCIMSTAT"),
+    register(0x010, "SCXTALCTRL"),
+    register(0x014, "SCPLLCTRL"),
+    register(0x018, "SCPLLFCTRL"),
+    register(0x01c, "SCPERCTRL0"),
+    register(0x020, "SCPERCTRL1"),
+    register(0x024, "SCPEREN"),
+    register(0x028, "SCPERDIS"),
+    register(0x02c, "SCPERCLKEN"),
+    register(0x030, "SCPERSTAT"),
+    primecell::PERIPH_ID,
+    primecell::PCELL_ID_REGISTERS,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Register {

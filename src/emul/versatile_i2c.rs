@@ -14,12 +14,21 @@
 //! QEMU's model starts with both wires low; here a reset lets go of them, as open-drain
 //! outputs with pull-ups are at rest.
 
+use super::describe::{Description, Register as Named, bit, register};
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset, apb};
 use crate::access::{Access, Refusal};
 
 /// SCL and SDA.
 const WIRES: u8 = 3;
+/// What its registers are called.
+pub static DESCRIPTION: Description =
+    Description::of("DUI 0447, 4.5", REGISTERS).deviations(&["nothing is on the bus"]);
+
+const REGISTERS: &[Named] = &[
+    register(0x0, "SB_CONTROLS").fields(&[bit("SDA", 1), bit("SCL", 0)]),
+    register(0x4, "SB_CONTROLC").fields(&[bit("SDA", 1), bit("SCL", 0)]),
+];
 
 /// The two wires.
 pub struct VersatileI2c {

@@ -15,6 +15,10 @@
 //! QEMU's model differs and the manual wins: there SYS_SW, SYS_DMA, SYS_FLASH and SYS_MISC
 //! take no writes, and an unknown motherboard oscillator reads as 24 MHz.
 
+mod description;
+
+pub use description::DESCRIPTION;
+
 use super::state::{Reader, Writer};
 use super::vexpress_config::{ConfigBus, Entry, Function, Outcome, Place, Transaction};
 use super::{Cx, Device, Reset, apb};

@@ -34,6 +34,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+use super::describe::Description;
 use super::state::{Reader, Writer};
 use super::{Ask, Cx, Device, Reset, TRANSFER_MAX};
 use crate::access::{Access, Refusal};
@@ -120,6 +121,13 @@ struct Bank {
     /// What the board was last told.
     direct: bool,
 }
+/// It has no registers: what a read gives is the chips' mode.
+pub static DESCRIPTION: Description = Description::of("JESD68.01, AN 646, Intel 306666", &[])
+    .deviations(&[
+        "no maker's part: identification as configured",
+        "no burst mode, no enhanced factory programming",
+        "a program changes the store at once",
+    ]);
 
 /// The flash.
 pub struct CfiFlash {

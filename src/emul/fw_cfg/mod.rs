@@ -34,6 +34,7 @@ mod items;
 #[cfg(test)]
 mod tests;
 
+use super::describe::{Description, Register as Named, register};
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
 use crate::access::{Access, Refusal, Width};
@@ -77,6 +78,19 @@ impl Selected {
         self.offset = self.offset.saturating_add(bytes);
     }
 }
+/// What its registers are called.
+pub static DESCRIPTION: Description = Description::of("docs/specs/fw_cfg of QEMU 7.2", REGISTERS)
+    .deviations(&[
+        "a DMA read of more than 4 KiB takes time",
+        "transfers reach RAM and ROM only",
+        "none of the files that QEMU makes itself",
+    ]);
+
+const REGISTERS: &[Named] = &[
+    register(0x00, "data").bytes(8),
+    register(0x08, "selector").bytes(2),
+    register(0x10, "DMA address").bytes(8),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Register {

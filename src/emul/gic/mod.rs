@@ -32,6 +32,7 @@
 //! - A reset leaves the input levels: they are what the wires say.
 
 mod cpu_interface;
+pub mod description;
 mod distributor;
 mod interrupts;
 mod saved;
