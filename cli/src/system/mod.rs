@@ -20,7 +20,7 @@ mod limits;
 pub mod place;
 pub mod prepare;
 pub mod reader;
-mod reference;
+pub(crate) mod reference;
 #[cfg(test)]
 mod tests;
 

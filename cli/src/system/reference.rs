@@ -73,7 +73,7 @@ impl Reference {
 }
 
 /// Builds a program of the project's test firmware, and gives its ELF file.
-fn firmware(name: &str, wide: bool) -> Result<PathBuf> {
+pub(crate) fn firmware(name: &str, wide: bool) -> Result<PathBuf> {
     let folder = workspace::root().join("legacy-images/firmware");
     let target = if wide {
         "aarch64-unknown-none-softfloat"

@@ -1,4 +1,5 @@
 //! Traces on the host: files of them, and what is made of them, one file a purpose.
 pub mod file;
 pub mod import;
+pub mod record;
 pub mod replay;

@@ -128,12 +128,13 @@ impl Lines {
         }
     }
 
-    /// Whether the same side's next change takes this one back at the same moment: no recorder
-    /// that looks at levels sees either of them. Both are dropped then.
+    /// Whether the same side's next change takes this one back within the bound: each of them may
+    /// be so much earlier or later, so they may as well be at one moment, where nobody sees
+    /// either. Both are dropped then.
     fn undoes(&mut self, first: &Waiting) -> bool {
         let back = self.waiting.iter().position(|next| {
             next.place == first.place
-                && next.at == first.at
+                && apart(next.at, first.at) <= first.within
                 && next.level != first.level
                 && next.recorded.is_some() == first.recorded.is_some()
         });

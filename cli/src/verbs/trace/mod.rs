@@ -1,5 +1,6 @@
 //! `cargo reliquary trace`, one file a verb of it.
 mod import;
+mod record;
 mod replay;
 
 use crate::fault::Result;
@@ -22,6 +23,7 @@ pub struct Trace {
 enum Verb {
     Replay(replay::Replay),
     Import(import::Import),
+    Record(record::Record),
 }
 
 impl Trace {
@@ -30,6 +32,7 @@ impl Trace {
         match &self.verb {
             Verb::Replay(verb) => verb.run(),
             Verb::Import(verb) => verb.run(),
+            Verb::Record(verb) => verb.run(),
         }
     }
 }
