@@ -2,6 +2,7 @@ use super::header::Header;
 use super::read::{Damage, Reader};
 use super::record::Record;
 use super::write::Writer;
+use std::fmt::Write;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -104,7 +105,7 @@ fn a_changed_byte_is_told_wherever_it_is() {
 fn a_missing_line_is_told_by_the_next_check() {
     let mut text = String::from(HEADER);
     for at in 0..10_000 {
-        text.push_str(&format!("{at} 0 a w 0x0 4 {:#x}\n", at & 0xff));
+        let _ = writeln!(text, "{at} 0 a w 0x0 4 {:#x}", at & 0xff);
     }
     let whole = written_again(&format!("{text}# end\n"));
     let missing = whole.replacen("5000 0 a w 0x0 4 0x88\n", "", 1);

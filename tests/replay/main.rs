@@ -74,7 +74,7 @@ fn changed(from: &str, to: &str) -> Summary {
     let sound = text
         .lines()
         .filter(|line| !line.starts_with("# check") && !line.starts_with("# end"));
-    let text = sound.map(|line| format!("{line}\n")).collect::<String>() + "# end\n";
+    let text = sound.collect::<Vec<_>>().join("\n") + "\n# end\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("changed.trace");
     std::fs::write(&file, text).unwrap();
