@@ -192,6 +192,9 @@ pub static TABLE: &[Entry] = &[
         let uartclk = m.clock(0).unwrap_or(24_000_000);
         let mut config = pl011::Config::new(uartclk);
         config.left_running = m.plan.firmware_ran && m.node.has("reliquary,left-running");
+        if m.node.has("reliquary,baud-paced") {
+            config.pacing = pl011::Pacing::Baud;
+        }
         Ok(Box::new(pl011::Pl011::new(config)))
     }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |m| {
@@ -426,6 +429,7 @@ pub fn find(compatible: &str) -> Option<&'static Entry> {
 /// What the registers of a `compatible` are called. The hypervisor's image does not ask.
 pub fn description(compatible: &str) -> Option<&'static Description> {
     Some(match compatible {
+        "arm,pl011" => &pl011::DESCRIPTION,
         "arm,pl031" => &pl031::DESCRIPTION,
         "arm,sp804" => &sp804::DESCRIPTION,
         "arm,cortex-a9-gic" => &gic::description::V1,

@@ -124,10 +124,17 @@ pub struct Served {
 pub trait SerialPort {
     /// Takes the next byte that the device has sent.
     fn transmitted(&mut self) -> Option<u8>;
+    /// Takes a break, if one is next on the line: it was held low for longer than a character.
+    /// [`transmitted`](SerialPort::transmitted) passes over it.
+    fn transmitted_break(&mut self) -> bool {
+        false
+    }
     /// How many bytes [`receive`](SerialPort::receive) would take without an overrun.
     fn room(&self) -> usize;
     /// A byte arrives on the line at `cx.now`. With no room it is an overrun, as in hardware.
     fn receive(&mut self, cx: &mut Cx<'_>, byte: u8);
+    /// A break arrives on the line.
+    fn receive_break(&mut self, _cx: &mut Cx<'_>) {}
 }
 
 /// What a device may ask of the world.

@@ -74,6 +74,17 @@ impl Receiver {
         until: Option<Instant>,
         ris: &mut u16,
     ) {
+        let error = match received.condition {
+            Condition::Good => 0,
+            Condition::Parity => dr::PE,
+            Condition::Framing => dr::FE,
+            Condition::Break => dr::BE,
+        };
+        self.store(u16::from(received.byte) | error, depth, until, ris);
+    }
+
+    /// A character with its error bits, as UARTDR gives them.
+    pub(super) fn store(&mut self, word: u16, depth: usize, until: Option<Instant>, ris: &mut u16) {
         self.timeout = until;
         if self.fifo.len() >= depth {
             // The FIFO stays; the shift register's character is overwritten (2.4).
@@ -82,16 +93,21 @@ impl Receiver {
             *ris |= int::OE;
             return;
         }
-        let (error, interrupt) = match received.condition {
-            Condition::Good => (0, 0),
-            Condition::Parity => (dr::PE, int::PE),
-            Condition::Framing => (dr::FE, int::FE),
-            Condition::Break => (dr::BE, int::BE),
-        };
         let overrun = if self.overrun { dr::OE } else { 0 };
-        self.fifo.push(u16::from(received.byte) | error | overrun);
+        self.fifo.push(word | overrun);
         self.overrun = false;
-        *ris |= interrupt;
+        for (error, interrupt) in [(dr::FE, int::FE), (dr::PE, int::PE), (dr::BE, int::BE)] {
+            if word & error != 0 {
+                *ris |= interrupt;
+            }
+        }
+    }
+
+    /// The timeout's mask changed, which enables its counter: raw and masked status are one
+    /// (DDI 0183G, 3.3.11).
+    pub(super) fn enable_timeout(&mut self, until: Option<Instant>, ris: &mut u16) {
+        self.timeout = until.filter(|_| self.fifo.len() > 0);
+        *ris &= !int::RT;
     }
 
     /// UARTDR's next character; 0 if there is none.

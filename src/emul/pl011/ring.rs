@@ -56,6 +56,12 @@ impl<const N: usize> Ring<N> {
         item
     }
 
+    /// The first item, which stays.
+    pub(super) fn first(&self) -> Option<u16> {
+        let item = self.slots.get(self.first).copied();
+        item.filter(|_| self.len > 0)
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -11,6 +11,9 @@ use crate::units::Instant;
 /// so that UARTFR tells, and nothing is lost.
 const WIRE: usize = 256;
 
+/// A break among them.
+const BREAK: u16 = 1 << 8;
+
 /// A character in the shift register.
 #[derive(Clone, Copy, Debug)]
 struct Shifting {
@@ -27,6 +30,8 @@ pub(super) struct Transmitter {
     wire: Ring<WIRE>,
     /// Whether the FIFO was at or below its trigger level when last compared.
     low: bool,
+    /// Whether a break is asked for, and waits for the character that is being sent.
+    break_due: bool,
 }
 
 impl Default for Transmitter {
@@ -37,6 +42,7 @@ impl Default for Transmitter {
             shifting: None,
             wire: Ring::default(),
             low: true,
+            break_due: false,
         }
     }
 }
@@ -78,8 +84,36 @@ impl Transmitter {
         self.wire.push(byte.into());
     }
 
+    /// The next byte on the wire; a break before it shows as nothing.
     pub(super) fn take_from_wire(&mut self) -> Option<u8> {
-        self.wire.pop().map(|word| word as u8)
+        let mut word = self.wire.pop()?;
+        while word & BREAK != 0 {
+            word = self.wire.pop()?;
+        }
+        Some(word as u8)
+    }
+
+    pub(super) fn take_break_from_wire(&mut self) -> bool {
+        let is_break = self.wire.first().is_some_and(|word| word & BREAK != 0);
+        if is_break {
+            self.wire.pop();
+        }
+        is_break
+    }
+
+    /// The line is to go low behind the character that is being sent, or no longer.
+    pub(super) const fn set_break(&mut self, due: bool) {
+        self.break_due = due;
+    }
+
+    /// Puts the break on the wire that is due: whether it did.
+    pub(super) fn send_break(&mut self) -> bool {
+        let goes = self.break_due && self.shifting.is_none() && self.wire_has_room();
+        if goes {
+            self.break_due = false;
+            self.wire.push(BREAK);
+        }
+        goes
     }
 
     /// Shifts on, until `now`: gives the character whose time is over, if there is one, and
@@ -152,6 +186,7 @@ impl Transmitter {
         out.bool(self.shifting.is_some_and(|shifting| shifting.held));
         self.wire.save(out);
         out.bool(self.low);
+        out.bool(self.break_due);
     }
 
     pub(super) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
@@ -167,6 +202,7 @@ impl Transmitter {
             shifting: is_shifting.then_some(shifting),
             wire: Ring::load(from)?,
             low: from.bool()?,
+            break_due: from.bool()?,
         })
     }
 }
