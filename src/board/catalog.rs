@@ -7,8 +7,8 @@ use super::files;
 use super::plan::Plan;
 use crate::emul::describe::Description;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl310,
-    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl061,
+    pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -201,10 +201,17 @@ pub static TABLE: &[Entry] = &[
         let config = pl031::Config::new(m.plan.unix_seconds);
         Ok(Box::new(pl031::Pl031::new(config)))
     }),
+    entry("arm,pl061", Modelled, "PL061 GPIO", |_| {
+        Ok(Box::new(pl061::Pl061::new()))
+    }),
     entry("arm,sp804", Modelled, "SP804 dual timer", |_| {
         Ok(Box::new(sp804::Sp804::new(sp804::Config::new())))
     })
     .lines(sp804_line),
+    entry("arm,sp805", Modelled, "SP805 watchdog", |m| {
+        let hz = m.clock(0).unwrap_or(WDOGCLK_OF_THE_A9_TILE);
+        Ok(Box::new(sp805::Sp805::new(sp805::Config { hz })))
+    }),
     entry(
         "arm,cortex-a15-gic",
         Modelled,
@@ -352,6 +359,10 @@ pub static TABLE: &[Entry] = &[
     .port(Port::DOUBLE),
 ];
 
+/// The A9 tile's watchdog hangs on an oscillator of which the tree tells a range only; this is
+/// what the configuration bus tells of it (oscillator 2).
+const WDOGCLK_OF_THE_A9_TILE: u64 = 66_670_000;
+
 fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     let wrong = |what| m.node.wrong(what).property("reg");
     if m.node.reg()?.len() != 1 {
@@ -445,6 +456,8 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "cfi-flash" => &cfi_flash::DESCRIPTION,
         "qemu,fw-cfg-mmio" => &fw_cfg::DESCRIPTION,
         "reliquary,ram" => &ram::DESCRIPTION,
+        "arm,pl061" => &pl061::DESCRIPTION,
+        "arm,sp805" => &sp805::DESCRIPTION,
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })

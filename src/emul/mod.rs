@@ -16,12 +16,14 @@ pub mod gic;
 pub mod lan9118;
 pub mod pl011;
 pub mod pl031;
+pub mod pl061;
 pub mod pl310;
 pub mod primecell;
 pub mod ram;
 #[cfg(test)]
 mod random_walk;
 pub mod sp804;
+pub mod sp805;
 pub mod sp810;
 pub mod state;
 pub mod versatile_i2c;

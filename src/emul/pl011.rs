@@ -200,8 +200,15 @@ impl Pl011 {
         }
     }
 
-    /// Lets go what may go by now. At most what FIFO and shift register hold.
+    /// Lets go what may go by now: at most what FIFO and shift register hold. The levels have
+    /// been settled before.
     fn send(&mut self) {
+        if self.transmitter.has_work() {
+            self.send_on();
+        }
+    }
+
+    fn send_on(&mut self) {
         let mut at_once = false;
         while let Some(byte) = self.next_sent() {
             let byte = self.line.character(byte);
@@ -259,9 +266,12 @@ impl Pl011 {
         word.into()
     }
 
-    /// Whether something happens with the time.
+    /// Whether something happens with the time. What waits in the transmit FIFO and is not
+    /// being sent waits for an access, an input, or room on the wire.
     const fn is_waiting(&self) -> bool {
-        self.receiver.deadline().is_some() || self.transmitter.is_busy() || self.arriving.len() > 0
+        self.receiver.deadline().is_some()
+            || self.transmitter.is_shifting()
+            || self.arriving.len() > 0
     }
 
     /// What a read gives that changes nothing; of UARTDR and UARTTDR that is 0.
@@ -350,22 +360,20 @@ impl Pl011 {
         }
     }
 
-    /// The output lines outside integration test.
-    fn functional_lines(&self) -> Lines {
+    /// The output lines outside integration test, but for those of the DMA.
+    #[inline]
+    fn serial_lines(&self) -> u64 {
         let mis = self.ris & self.imsc;
         let pins = u64::from(self.requests_to_send()) << 6
             | u64::from(self.cr & cr::DTR != 0) << 7
-            | u64::from(self.cr & (cr::OUT1 | cr::OUT2)) >> 4
-            | dma::lines(self.dma_requests());
+            | u64::from(self.cr & (cr::OUT1 | cr::OUT2)) >> 4;
         if mis == 0 {
-            return Lines(pins);
+            return pins;
         }
-        Lines(
-            pins | 1
-                | u64::from(mis & int::MODEM != 0) << 1
-                | u64::from(mis & (int::RX | int::TX | int::RT)) >> 2
-                | u64::from(mis & int::ERROR != 0) << 5,
-        )
+        pins | 1
+            | u64::from(mis & int::MODEM != 0) << 1
+            | u64::from(mis & (int::RX | int::TX | int::RT)) >> 2
+            | u64::from(mis & int::ERROR != 0) << 5
     }
 
     /// UARTFR.
@@ -458,13 +466,15 @@ impl Device for Pl011 {
 
     fn lines(&self) -> Lines {
         if self.integration.is_on() {
-            self.integration.lines()
-        } else {
-            self.functional_lines()
+            return self.integration.lines();
         }
+        Lines(self.serial_lines() | dma::lines(self.dma_requests()))
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if !self.is_waiting() {
+            return None;
+        }
         self.receiver
             .deadline()
             .into_iter()

@@ -105,6 +105,9 @@ impl Pl011 {
 
     /// The request lines: with DMAONERR those to receive are silent while UARTEINTR is high.
     pub(super) const fn dma_requests(&self) -> u8 {
+        if self.dma.made == 0 {
+            return 0;
+        }
         let silent =
             self.dma.control & dmacr::DMAONERR != 0 && self.ris & self.imsc & int::ERROR != 0;
         if silent {

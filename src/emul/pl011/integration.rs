@@ -111,7 +111,7 @@ impl Pl011 {
         if self.integration.is_on() {
             return written;
         }
-        let lines = self.functional_lines();
+        let lines = Lines(self.serial_lines() | super::dma::lines(self.dma_requests()));
         OUTPUTS.iter().filter(|(bit, ..)| *bit >= 6).fold(
             written & PINS,
             |outputs, (bit, line, _)| {

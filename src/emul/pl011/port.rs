@@ -32,8 +32,9 @@ impl Pl011 {
 impl SerialPort for Pl011 {
     fn transmitted(&mut self) -> Option<u8> {
         let byte = self.transmitter.take_from_wire()?;
-        // What waited for room at once goes on; at a baud rate `deadline` now says so.
-        if self.config.pacing == Pacing::AtOnce {
+        // What waited for room goes on: at once, or for a character that has been shifted at
+        // the time that `deadline` now tells.
+        if !self.transmitter.is_shifting() {
             self.send();
         }
         Some(byte)

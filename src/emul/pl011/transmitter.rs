@@ -56,6 +56,15 @@ impl Transmitter {
         self.fifo.len() > 0 || self.shifting.is_some()
     }
 
+    pub(super) const fn is_shifting(&self) -> bool {
+        self.shifting.is_some()
+    }
+
+    /// Whether something waits to go, or is going.
+    pub(super) const fn has_work(&self) -> bool {
+        self.is_busy() || self.break_due
+    }
+
     /// A write to UARTDR; a FIFO that holds `depth` already loses it, as the hardware's does.
     pub(super) fn write(&mut self, byte: u8, depth: usize) {
         if self.fifo.len() < depth {
