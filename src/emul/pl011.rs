@@ -26,7 +26,6 @@
 //! - UARTITOP's UARTTXD and nSIROUT move nothing; UARTITIP's serial inputs are idle.
 //! - IFLS's reserved levels count as 7/8.
 
-mod arriving;
 mod config;
 mod description;
 mod dma;
@@ -36,25 +35,24 @@ mod modem;
 mod port;
 mod receiver;
 mod registers;
-mod ring;
 mod state;
-mod transmitter;
+mod transmit;
 
 use crate::access::{Access, Refusal};
 use crate::emul::primecell::Identity;
+use crate::emul::serial::{Arriving, Sender, USUAL_BAUD};
+pub use crate::emul::serial::{Condition, Pacing, Received};
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Line, Lines, Reset, SerialPort, apb};
 use crate::units::Instant;
-use arriving::Arriving;
-pub use config::{Config, Pacing, Revision};
+pub use config::{Config, Revision};
 pub use description::DESCRIPTION;
 use dma::Dma;
 use integration::Integration;
 use line::LineControl;
 use receiver::Receiver;
-pub use receiver::{Condition, Received};
 use registers::{Register, cr, fr, int, lcr_h};
-use transmitter::Transmitter;
+use transmit::TransmitLevel;
 
 /// A PL011.
 pub struct Pl011 {
@@ -75,7 +73,8 @@ pub struct Pl011 {
     pins: u16,
     /// Modem inputs as they were last compared.
     modem: u16,
-    transmitter: Transmitter,
+    transmitter: Sender<32>,
+    transmit_level: TransmitLevel,
     receiver: Receiver,
     /// Characters on their way to the receiver, of a UART that is paced.
     arriving: Arriving,
@@ -101,13 +100,14 @@ impl Pl011 {
             integration: Integration::default(),
             pins: 0,
             modem: 0,
-            transmitter: Transmitter::default(),
+            transmitter: Sender::default(),
+            transmit_level: TransmitLevel::default(),
             receiver: Receiver::default(),
             arriving: Arriving::default(),
             now: Instant::ZERO,
         };
         if config.left_running {
-            let divisor = line::divisor_for(config.uartclk, line::USUAL_BAUD);
+            let divisor = line::divisor_for(config.uartclk, USUAL_BAUD);
             uart.ibrd = (divisor >> 6) as u16;
             uart.fbrd = (divisor & 0x3f) as u8;
             uart.line = LineControl {
@@ -159,7 +159,8 @@ impl Pl011 {
     fn settle(&mut self) {
         let (rx_trigger, tx_trigger) = (self.receive_trigger(), self.transmit_trigger());
         self.receiver.compare(rx_trigger, &mut self.ris);
-        self.transmitter.compare(tx_trigger, &mut self.ris);
+        self.transmit_level
+            .compare(self.transmitter.level(), tx_trigger, &mut self.ris);
         let inputs = self.modem_inputs();
         self.ris |= modem::interrupts(inputs ^ self.modem);
         self.modem = inputs;
@@ -220,12 +221,11 @@ impl Pl011 {
             self.settle();
         }
         if self.transmitter.send_break() && self.cr & cr::LBE != 0 {
-            let (byte, condition) = (0, Condition::Break);
-            self.arrive(Received { byte, condition });
+            self.arrive(Received::BREAK);
         }
         self.settle();
         if at_once {
-            self.transmitter.drained_at_once(&mut self.ris);
+            self.transmit_level.drained_at_once(&mut self.ris);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The serial line: what the board takes from it and gives to it.
 
 use super::registers::cr;
-use super::{Condition, Pacing, Pl011, Received};
+use super::{Pacing, Pl011, Received};
 use crate::emul::{Cx, SerialPort};
 
 impl Pl011 {
@@ -21,6 +21,14 @@ impl Pl011 {
         }
     }
 
+    /// What waited for room on the wire goes on: at once, or for a character that has been
+    /// shifted at the time that `deadline` now tells.
+    fn send_into_room(&mut self) {
+        if !self.transmitter.is_shifting() {
+            self.send();
+        }
+    }
+
     /// In loopback the receiver hears the transmitter, not the pin (3.3.8).
     pub(super) fn arrive_from_line(&mut self, received: Received) {
         if self.cr & cr::LBE == 0 {
@@ -31,17 +39,15 @@ impl Pl011 {
 
 impl SerialPort for Pl011 {
     fn transmitted(&mut self) -> Option<u8> {
-        let byte = self.transmitter.take_from_wire()?;
-        // What waited for room goes on: at once, or for a character that has been shifted at
-        // the time that `deadline` now tells.
-        if !self.transmitter.is_shifting() {
-            self.send();
-        }
-        Some(byte)
+        let byte = self.transmitter.take_from_wire();
+        self.send_into_room();
+        byte
     }
 
     fn transmitted_break(&mut self) -> bool {
-        self.transmitter.take_break_from_wire()
+        let is_break = self.transmitter.take_break_from_wire();
+        self.send_into_room();
+        is_break
     }
 
     /// None while the receiver is off or listens to the transmitter: a byte would be lost.
@@ -60,7 +66,6 @@ impl SerialPort for Pl011 {
     }
 
     fn receive_break(&mut self, cx: &mut Cx<'_>) {
-        let (byte, condition) = (0, Condition::Break);
-        self.receive_with(cx, Received { byte, condition });
+        self.receive_with(cx, Received::BREAK);
     }
 }

@@ -1,41 +1,10 @@
 //! The receive side: FIFO, error bits, overrun and timeout (DDI 0183G, 2.4, 2.8).
 
 use super::registers::{dr, int};
-use super::ring::Ring;
 use crate::access::Refusal;
+use crate::emul::serial::{Condition, Received, Ring};
 use crate::emul::state::{Reader, Writer};
 use crate::units::Instant;
-
-/// What the line did to a character on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    Good,
-    /// Its parity is not what UARTLCR_H asks for.
-    Parity,
-    /// It has no valid stop bit.
-    Framing,
-    /// The line was low for longer than a character: one character of 0 stands for it.
-    Break,
-}
-
-/// A character that arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Its data bits.
-    pub byte: u8,
-    /// How it arrived.
-    pub condition: Condition,
-}
-
-impl From<u8> for Received {
-    fn from(byte: u8) -> Self {
-        Self {
-            byte,
-            condition: Condition::Good,
-        }
-    }
-}
 
 #[derive(Default)]
 pub(super) struct Receiver {

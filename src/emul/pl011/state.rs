@@ -1,14 +1,14 @@
 //! A UART's state as bytes.
 
-use super::arriving::Arriving;
 use super::dma::Dma;
 use super::integration::Integration;
 use super::line::LineControl;
 use super::receiver::Receiver;
 use super::registers::{cr, fr, int};
-use super::transmitter::Transmitter;
+use super::transmit::TransmitLevel;
 use super::{Config, Pl011};
 use crate::access::Refusal;
+use crate::emul::serial::{Arriving, Sender};
 use crate::emul::state::{Reader, Writer};
 use crate::units::Instant;
 
@@ -29,6 +29,7 @@ impl Pl011 {
         out.u16(self.modem);
         out.u64(self.now.0);
         self.transmitter.save(out);
+        out.bool(self.transmit_level.low);
         self.receiver.save(out);
         self.arriving.save(out);
     }
@@ -53,7 +54,8 @@ impl Pl011 {
             pins: from.u16()?,
             modem: from.u16()?,
             now: Instant(from.u64()?),
-            transmitter: Transmitter::load(from)?,
+            transmitter: Sender::load(from)?,
+            transmit_level: TransmitLevel { low: from.bool()? },
             receiver: Receiver::load(from)?,
             arriving: Arriving::load(from)?,
         };

@@ -488,6 +488,7 @@ fn bytes_after_registers(_: &Bench) -> usize {
     bench.receive(b"in");
     let mut out = Writer::default();
     bench.uart.transmitter.save(&mut out);
+    out.bool(true);
     bench.uart.receiver.save(&mut out);
     bench.uart.arriving.save(&mut out);
     out.into_bytes().len()

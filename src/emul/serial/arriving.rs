@@ -11,20 +11,20 @@ const LINE: usize = 32;
 
 /// Characters that follow each other on the line.
 #[derive(Default)]
-pub(super) struct Arriving {
+pub(in crate::emul) struct Arriving {
     line: Ring<LINE>,
     /// When the first one's stop bit ends.
     ends: Instant,
 }
 
 impl Arriving {
-    pub(super) const fn len(&self) -> usize {
+    pub(in crate::emul) const fn len(&self) -> usize {
         self.line.len()
     }
 
     /// A character begins after those before it; `ns` is how long it takes. Behind a full
     /// line it is lost.
-    pub(super) fn begin(&mut self, now: Instant, received: Received, ns: u64) {
+    pub(in crate::emul) fn begin(&mut self, now: Instant, received: Received, ns: u64) {
         if self.line.len() == 0 {
             self.ends = now.saturating_add(ns);
         }
@@ -38,7 +38,7 @@ impl Arriving {
     }
 
     /// The character that has arrived by `now`, and when; the next then takes `ns`.
-    pub(super) fn take(&mut self, now: Instant, ns: u64) -> Option<(Instant, Received)> {
+    pub(in crate::emul) fn take(&mut self, now: Instant, ns: u64) -> Option<(Instant, Received)> {
         let at = self.deadline().filter(|at| *at <= now)?;
         let word = self.line.pop()?;
         self.ends = at.saturating_add(ns);
@@ -52,16 +52,16 @@ impl Arriving {
         Some((at, Received { byte, condition }))
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(in crate::emul) fn deadline(&self) -> Option<Instant> {
         (self.line.len() > 0).then_some(self.ends)
     }
 
-    pub(super) fn save(&self, out: &mut Writer) {
+    pub(in crate::emul) fn save(&self, out: &mut Writer) {
         self.line.save(out);
         out.u64(self.ends.0);
     }
 
-    pub(super) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
+    pub(in crate::emul) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
         Ok(Self {
             line: Ring::load(from)?,
             ends: Instant(from.u64()?),
