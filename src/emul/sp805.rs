@@ -98,6 +98,7 @@ const REGISTERS: &[Named] = &[
 
 /// What changes.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is a register's bit, or a latch
 struct State {
     load: u32,
     /// The counter at WDOGCLK's edge number `tick`; what it is later follows from the clock.

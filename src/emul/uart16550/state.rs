@@ -68,7 +68,7 @@ impl Uart {
         let sound = loaded.ier & !(if dw { 0x8f } else { 0x0f }) == 0
             && loaded.fcr & !fcr == 0
             && loaded.mcr & !loaded.mcr_bits() == 0
-            && (loaded.pins | loaded.modem) & 0x0f == 0
+            && (loaded.pins | loaded.modem).is_multiple_of(16)
             && loaded.deltas < 16
             && (dw || !loaded.halted && !loaded.busy_detect)
             && waiting <= loaded.depth()
