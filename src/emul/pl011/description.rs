@@ -1,6 +1,6 @@
 //! What its registers are called, and what is known to deviate.
 
-use crate::emul::describe::{Description, Register, bit, field, register};
+use crate::emul::describe::{Allowed, Bound, Description, Register, bit, field, register};
 use crate::emul::primecell;
 
 /// What its registers are called, and what is known to deviate.
@@ -21,6 +21,9 @@ pub static DESCRIPTION: Description = Description::of("DDI 0183G", REGISTERS)
         "UARTRXDMASREQ",
         "UARTRXDMABREQ",
     ])
+    // What QEMU tells by UARTRXINTR, we tell by UARTRTINTR, 32 bit periods of 115,200 baud later.
+    .line_within_ns(277_778)
+    .bounds(BOUNDS)
     .deviations(&[
         "unless the map paces it, a character leaves as it is written and may raise UARTTXINTR then, and one comes when the board gives it",
         "IrDA: UARTILPR, SIREN, SIRLP and SIRTEST are kept; what is sent goes to the same port",
@@ -29,6 +32,26 @@ pub static DESCRIPTION: Description = Description::of("DDI 0183G", REGISTERS)
         "UARTITOP's UARTTXD and nSIROUT, and UARTITIP's serial inputs, move nothing",
         "a reserved level of UARTIFLS counts as 7/8",
     ]);
+
+/// QEMU 7.2 raises UARTRXINTR for the first character, whatever UARTIFLS says (3.3.9).
+const fn from_the_first(register: &'static str, field: &'static str) -> Bound {
+    Bound {
+        register,
+        field: Some(field),
+        allowed: Allowed::Instead {
+            source: "qemu",
+            theirs: 1,
+            ours: 0,
+            mask: 1,
+        },
+        reason: "QEMU's receive trigger level is always 1; UARTIFLS selects it (3.3.9)",
+    }
+}
+
+const BOUNDS: &[Bound] = &[
+    from_the_first("UARTRIS", "RXRIS"),
+    from_the_first("UARTMIS", "RXMIS"),
+];
 
 const REGISTERS: &[Register] = &[
     register(0x00, "UARTDR").fields(&[
