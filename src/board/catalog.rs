@@ -6,9 +6,11 @@ use super::error::MapError;
 use super::files;
 use super::plan::Plan;
 use crate::emul::describe::Description;
+use crate::emul::serial::Pacing;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl310,
-    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, ns16550,
+    pl011, pl031, pl061, pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c,
+    vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -192,16 +194,48 @@ pub static TABLE: &[Entry] = &[
         let uartclk = m.clock(0).unwrap_or(24_000_000);
         let mut config = pl011::Config::new(uartclk);
         config.left_running = m.plan.firmware_ran && m.node.has("reliquary,left-running");
+        config.pacing = m.pacing();
         Ok(Box::new(pl011::Pl011::new(config)))
+    }),
+    entry("ns8250", Modelled, "8250 UART", |m| {
+        m.ns16550(ns16550::Chip::Ns8250)
+    }),
+    entry("ns16450", Modelled, "16450 UART", |m| {
+        m.ns16550(ns16550::Chip::Ns16450)
+    }),
+    entry("ns16550", Modelled, "16550 UART", |m| {
+        m.ns16550(ns16550::Chip::Ns16550a)
+    }),
+    entry("ns16550a", Modelled, "16550A UART", |m| {
+        m.ns16550(ns16550::Chip::Ns16550a)
+    }),
+    entry("snps,dw-apb-uart", Modelled, "DesignWare APB UART", |m| {
+        let shift = m.node.u32("reg-shift")?.unwrap_or(2);
+        if shift != 2 {
+            let wrong = m.node.wrong("its registers are a word apart");
+            return Err(wrong.property("reg-shift").mend("write reg-shift = <2>"));
+        }
+        let config = dw_uart::Config {
+            clock: m.uart_clock()?,
+            pacing: m.pacing(),
+        };
+        Ok(Box::new(dw_uart::DwUart::new(config)))
     }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |m| {
         let config = pl031::Config::new(m.plan.unix_seconds);
         Ok(Box::new(pl031::Pl031::new(config)))
     }),
+    entry("arm,pl061", Modelled, "PL061 GPIO", |_| {
+        Ok(Box::new(pl061::Pl061::new()))
+    }),
     entry("arm,sp804", Modelled, "SP804 dual timer", |_| {
         Ok(Box::new(sp804::Sp804::new(sp804::Config::new())))
     })
     .lines(sp804_line),
+    entry("arm,sp805", Modelled, "SP805 watchdog", |m| {
+        let hz = m.clock(0).unwrap_or(WDOGCLK_OF_THE_A9_TILE);
+        Ok(Box::new(sp805::Sp805::new(sp805::Config { hz })))
+    }),
     entry(
         "arm,cortex-a15-gic",
         Modelled,
@@ -349,6 +383,10 @@ pub static TABLE: &[Entry] = &[
     .port(Port::DOUBLE),
 ];
 
+/// The A9 tile's watchdog hangs on an oscillator of which the tree tells a range only; this is
+/// what the configuration bus tells of it (oscillator 2).
+const WDOGCLK_OF_THE_A9_TILE: u64 = 66_670_000;
+
 fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     let wrong = |what| m.node.wrong(what).property("reg");
     if m.node.reg()?.len() != 1 {
@@ -426,6 +464,9 @@ pub fn find(compatible: &str) -> Option<&'static Entry> {
 /// What the registers of a `compatible` are called. The hypervisor's image does not ask.
 pub fn description(compatible: &str) -> Option<&'static Description> {
     Some(match compatible {
+        "arm,pl011" => &pl011::DESCRIPTION,
+        "ns8250" | "ns16450" | "ns16550" | "ns16550a" => &ns16550::DESCRIPTION,
+        "snps,dw-apb-uart" => &dw_uart::DESCRIPTION,
         "arm,pl031" => &pl031::DESCRIPTION,
         "arm,sp804" => &sp804::DESCRIPTION,
         "arm,cortex-a9-gic" => &gic::description::V1,
@@ -441,6 +482,8 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "cfi-flash" => &cfi_flash::DESCRIPTION,
         "qemu,fw-cfg-mmio" => &fw_cfg::DESCRIPTION,
         "reliquary,ram" => &ram::DESCRIPTION,
+        "arm,pl061" => &pl061::DESCRIPTION,
+        "arm,sp805" => &sp805::DESCRIPTION,
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })
@@ -504,6 +547,43 @@ pub const fn ppi_line(cpu: u8, id: u16) -> Line {
 }
 
 impl Making<'_, '_, '_> {
+    /// When a UART's characters leave.
+    fn pacing(&self) -> Pacing {
+        if self.node.has("reliquary,baud-paced") {
+            Pacing::Baud
+        } else {
+            Pacing::AtOnce
+        }
+    }
+
+    /// The input clock of a UART of the 8250 family; the PC's, if the tree tells none.
+    fn uart_clock(&self) -> Result<u64, MapError> {
+        let told = self.node.u32("clock-frequency")?.map(u64::from);
+        Ok(told.or_else(|| self.clock(0)).unwrap_or(1_843_200))
+    }
+
+    /// The binding `serial/8250`.
+    fn ns16550(&self, chip: ns16550::Chip) -> Result<Box<dyn Device>, MapError> {
+        if self.node.has("big-endian") {
+            let wrong = self.node.wrong("a big-endian UART is not emulated");
+            return Err(wrong.property("big-endian"));
+        }
+        let within = |name, usual, most: u32| match self.node.u32(name)?.unwrap_or(usual) {
+            value if value <= most => Ok(value),
+            _ => {
+                let wrong = self.node.wrong(format!("it is above {most}"));
+                Err(wrong.property(name))
+            }
+        };
+        let mut config = ns16550::Config::new(chip);
+        config.clock = self.uart_clock()?;
+        config.pacing = self.pacing();
+        config.shift = within("reg-shift", 0, 8)? as u8;
+        config.io_width = within("reg-io-width", 1, 4)? as u8;
+        config.offset = within("reg-offset", 0, u32::MAX)?.into();
+        Ok(Box::new(ns16550::Ns16550::new(config)))
+    }
+
     /// The number of CPUs, at least 1.
     pub fn cpus(&self) -> u8 {
         self.plan.cpus.len().clamp(1, 8) as u8

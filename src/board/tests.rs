@@ -14,6 +14,8 @@ use alloc::vec::Vec;
 use std::sync::Mutex;
 use vm_fdt::{Error, FdtWriter};
 
+mod serial;
+
 const V7: &[u8] = include_bytes!("../../tests/data/virt-v7.dtb");
 const HOST: &[u8] = super::devicetree::tests::HOST;
 

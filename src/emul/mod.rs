@@ -11,19 +11,25 @@ pub mod a9_timers;
 pub mod apb;
 pub mod cfi_flash;
 pub mod describe;
+pub mod dw_uart;
 pub mod fw_cfg;
 pub mod gic;
 pub mod lan9118;
+pub mod ns16550;
 pub mod pl011;
 pub mod pl031;
+pub mod pl061;
 pub mod pl310;
 pub mod primecell;
 pub mod ram;
 #[cfg(test)]
 mod random_walk;
+pub mod serial;
 pub mod sp804;
+pub mod sp805;
 pub mod sp810;
 pub mod state;
+pub mod uart16550;
 pub mod versatile_i2c;
 pub mod vexpress_config;
 pub mod vexpress_sysreg;
@@ -124,10 +130,17 @@ pub struct Served {
 pub trait SerialPort {
     /// Takes the next byte that the device has sent.
     fn transmitted(&mut self) -> Option<u8>;
+    /// Takes a break, if one is next on the line: it was held low for longer than a character.
+    /// [`transmitted`](SerialPort::transmitted) passes over it.
+    fn transmitted_break(&mut self) -> bool {
+        false
+    }
     /// How many bytes [`receive`](SerialPort::receive) would take without an overrun.
     fn room(&self) -> usize;
     /// A byte arrives on the line at `cx.now`. With no room it is an overrun, as in hardware.
     fn receive(&mut self, cx: &mut Cx<'_>, byte: u8);
+    /// A break arrives on the line.
+    fn receive_break(&mut self, _cx: &mut Cx<'_>) {}
 }
 
 /// What a device may ask of the world.

@@ -5,7 +5,9 @@
 //!
 //! Output lines: 0 UARTINTR (combined), 1 UARTMSINTR, 2 UARTRXINTR, 3 UARTTXINTR,
 //! 4 UARTRTINTR, 5 UARTEINTR; 6 nUARTRTS, 7 nUARTDTR, 8 nUARTOut1, 9 nUARTOut2.
-//! Input lines: 0 nUARTCTS, 1 nUARTDSR, 2 nUARTDCD, 3 nUARTRI.
+//! 10 UARTTXDMASREQ, 11 UARTTXDMABREQ, 12 UARTRXDMASREQ, 13 UARTRXDMABREQ.
+//! Input lines: 0 nUARTCTS, 1 nUARTDSR, 2 nUARTDCD, 3 nUARTRI; 4 UARTTXDMACLR,
+//! 5 UARTRXDMACLR.
 //! Of the modem lines, inputs and outputs, high means asserted, whatever the pin's polarity.
 //!
 //! A UART whose guest expects its boot loader to have set it up (an early console, an image
@@ -15,33 +17,42 @@
 //! Deviations:
 //! - [`Pacing::AtOnce`], the default: a character leaves as it is written, and each one that
 //!   leaves may raise UARTTXINTR, also where a slow line's FIFO would not have risen above the
-//!   trigger level before. A baud rate that was never set counts as 115,200 there.
-//! - Characters arrive when the board gives them, not at the baud rate.
-//! - A break is received, and sent in loopback; on the wire it shows as nothing.
-//! - IrDA: UARTILPR, SIREN and SIRLP are storage. DMA: UARTDMACR is storage, no requests.
-//! - The receive timeout's 32 bit periods begin with the last character's arrival.
-//! - Test registers (0x80 to 0x8C) read as 0. IFLS's reserved levels count as 7/8.
+//!   trigger level before; characters arrive when the board gives them. A baud rate that was
+//!   never set counts as 115,200 there. [`Pacing::Baud`] gives every character its time.
+//! - IrDA: UARTILPR, SIREN, SIRLP and SIRTEST are storage; what is sent goes to the same port.
+//! - The receive timeout's 32 bit periods begin with the last character's arrival, or with the
+//!   mask that enables it.
+//! - A break has BE alone, and not FE beside it. While it is sent, no character begins.
+//! - UARTITOP's UARTTXD and nSIROUT move nothing; UARTITIP's serial inputs are idle.
+//! - IFLS's reserved levels count as 7/8.
 
 mod config;
+mod description;
+mod dma;
+mod integration;
 mod line;
 mod modem;
+mod port;
 mod receiver;
 mod registers;
-mod ring;
 mod state;
-mod transmitter;
+mod transmit;
 
 use crate::access::{Access, Refusal};
 use crate::emul::primecell::Identity;
+use crate::emul::serial::{Arriving, Sender, USUAL_BAUD};
+pub use crate::emul::serial::{Condition, Pacing, Received};
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Cx, Device, Line, Lines, Reset, SerialPort, apb};
 use crate::units::Instant;
-pub use config::{Config, Pacing, Revision};
+pub use config::{Config, Revision};
+pub use description::DESCRIPTION;
+use dma::Dma;
+use integration::Integration;
 use line::LineControl;
 use receiver::Receiver;
-pub use receiver::{Condition, Received};
 use registers::{Register, cr, fr, int, lcr_h};
-use transmitter::Transmitter;
+use transmit::TransmitLevel;
 
 /// A PL011.
 pub struct Pl011 {
@@ -56,13 +67,17 @@ pub struct Pl011 {
     ifls: u8,
     imsc: u16,
     ris: u16,
-    dmacr: u8,
+    dma: Dma,
+    integration: Integration,
     /// Modem inputs at the pins, in UARTFR's bits.
     pins: u16,
     /// Modem inputs as they were last compared.
     modem: u16,
-    transmitter: Transmitter,
+    transmitter: Sender<32>,
+    transmit_level: TransmitLevel,
     receiver: Receiver,
+    /// Characters on their way to the receiver, of a UART that is paced.
+    arriving: Arriving,
     /// The time of the last call that brought one.
     now: Instant,
 }
@@ -81,15 +96,18 @@ impl Pl011 {
             ifls: 0x12,
             imsc: 0,
             ris: 0,
-            dmacr: 0,
+            dma: Dma::default(),
+            integration: Integration::default(),
             pins: 0,
             modem: 0,
-            transmitter: Transmitter::default(),
+            transmitter: Sender::default(),
+            transmit_level: TransmitLevel::default(),
             receiver: Receiver::default(),
+            arriving: Arriving::default(),
             now: Instant::ZERO,
         };
         if config.left_running {
-            let divisor = line::divisor_for(config.uartclk, line::USUAL_BAUD);
+            let divisor = line::divisor_for(config.uartclk, USUAL_BAUD);
             uart.ibrd = (divisor >> 6) as u16;
             uart.fbrd = (divisor & 0x3f) as u8;
             uart.line = LineControl {
@@ -99,16 +117,6 @@ impl Pl011 {
             uart.cr |= cr::UARTEN;
         }
         uart
-    }
-
-    /// A character arrives with what its line did to it (parity, framing, break).
-    pub fn receive_with(&mut self, cx: &mut Cx<'_>, received: Received) {
-        self.advance(cx);
-        // In loopback the receiver hears the transmitter, not the pin (3.3.8).
-        if self.cr & cr::LBE == 0 {
-            self.arrive(received);
-            self.settle();
-        }
     }
 
     /// How many characters the FIFOs hold: one each while they are disabled.
@@ -142,25 +150,44 @@ impl Pl011 {
 
     /// Whether the transmitter may begin with a character.
     const fn may_send(&self) -> bool {
-        self.is_on(cr::TXE) && (self.cr & cr::CTSEN == 0 || self.modem & fr::CTS != 0)
+        self.is_on(cr::TXE)
+            && self.line.lcr_h & lcr_h::BRK == 0
+            && (self.cr & cr::CTSEN == 0 || self.modem & fr::CTS != 0)
     }
 
     /// Brings the interrupts' level comparators and the modem's edge detectors up to date.
     fn settle(&mut self) {
         let (rx_trigger, tx_trigger) = (self.receive_trigger(), self.transmit_trigger());
         self.receiver.compare(rx_trigger, &mut self.ris);
-        self.transmitter.compare(tx_trigger, &mut self.ris);
+        self.transmit_level
+            .compare(self.transmitter.level(), tx_trigger, &mut self.ris);
         let inputs = self.modem_inputs();
         self.ris |= modem::interrupts(inputs ^ self.modem);
         self.modem = inputs;
+        if self.dma.is_live() {
+            self.settle_dma();
+        }
+    }
+
+    /// How long a character takes, if there is a baud clock.
+    fn character_ns(&self) -> Option<u64> {
+        self.line.character_ns(self.config.uartclk)
+    }
+
+    /// Until when a character that arrives now may wait, if its interrupt's mask lets the
+    /// timeout count.
+    fn receive_timeout(&self) -> Option<Instant> {
+        if self.imsc & int::RT == 0 {
+            return None;
+        }
+        let (uartclk, pacing) = (self.config.uartclk, self.config.pacing);
+        let ns = self.line.receive_timeout(uartclk, pacing)?;
+        Some(self.now.saturating_add(ns))
     }
 
     fn arrive(&mut self, received: Received) {
         if self.is_on(cr::RXE) {
-            let timeout = self
-                .line
-                .receive_timeout(self.config.uartclk, self.config.pacing);
-            let until = timeout.map(|ns| self.now.saturating_add(ns));
+            let until = self.receive_timeout();
             let word = self.line.character(received.byte);
             self.receiver.arrive(
                 Received {
@@ -174,8 +201,15 @@ impl Pl011 {
         }
     }
 
-    /// Lets go what may go by now. At most what FIFO and shift register hold.
+    /// Lets go what may go by now: at most what FIFO and shift register hold. The levels have
+    /// been settled before.
     fn send(&mut self) {
+        if self.transmitter.has_work() {
+            self.send_on();
+        }
+    }
+
+    fn send_on(&mut self) {
         let mut at_once = false;
         while let Some(byte) = self.next_sent() {
             let byte = self.line.character(byte);
@@ -186,9 +220,12 @@ impl Pl011 {
             at_once |= self.config.pacing == Pacing::AtOnce;
             self.settle();
         }
+        if self.transmitter.send_break() && self.cr & cr::LBE != 0 {
+            self.arrive(Received::BREAK);
+        }
         self.settle();
         if at_once {
-            self.transmitter.drained_at_once(&mut self.ris);
+            self.transmit_level.drained_at_once(&mut self.ris);
         }
     }
 
@@ -200,11 +237,24 @@ impl Pl011 {
             }
             Pacing::AtOnce => None,
             Pacing::Baud => {
-                let character = self.line.character_ns(self.config.uartclk);
+                let character = self.character_ns();
                 self.transmitter
                     .shift_until(self.now, character.filter(|_| may_send))
             }
         }
+    }
+
+    /// What has arrived by now, in the order of time with the receive timeout.
+    fn hear(&mut self) {
+        let now = self.now;
+        let ns = self.character_ns().unwrap_or(0);
+        while let Some((at, received)) = self.arriving.take(now, ns) {
+            self.receiver.expire(at, &mut self.ris);
+            self.now = at;
+            self.arrive_from_line(received);
+            self.settle();
+        }
+        self.now = now;
     }
 
     /// Reads UARTDR.
@@ -216,12 +266,15 @@ impl Pl011 {
         word.into()
     }
 
-    /// Whether something happens with the time.
+    /// Whether something happens with the time. What waits in the transmit FIFO and is not
+    /// being sent waits for an access, an input, or room on the wire.
     const fn is_waiting(&self) -> bool {
-        self.receiver.deadline().is_some() || self.transmitter.is_busy()
+        self.receiver.deadline().is_some()
+            || self.transmitter.is_shifting()
+            || self.arriving.len() > 0
     }
 
-    /// What a read gives that changes nothing; of UARTDR that is 0.
+    /// What a read gives that changes nothing; of UARTDR and UARTTDR that is 0.
     #[allow(clippy::inline_always)] // every access passes here; for size it would be a call
     #[inline(always)]
     fn show_register(&self, register: Register) -> u32 {
@@ -237,9 +290,12 @@ impl Pl011 {
             Register::Uartimsc => self.imsc.into(),
             Register::Uartris => self.ris.into(),
             Register::Uartmis => (self.ris & self.imsc).into(),
-            Register::Uartdmacr => self.dmacr.into(),
+            Register::Uartdmacr => self.dma.control.into(),
+            Register::Uarttcr => self.integration.control.into(),
+            Register::Uartitip => self.test_inputs().into(),
+            Register::Uartitop => self.test_outputs().into(),
             Register::Identity(n) => Identity::arm(0x011, self.config.revision.number(), 0).read(n),
-            Register::Uartdr | Register::Uarticr | Register::Reserved => 0,
+            Register::Uartdr | Register::Uarttdr | Register::Uarticr | Register::Reserved => 0,
         }
     }
 
@@ -256,9 +312,13 @@ impl Pl011 {
             Register::Uartlcr_h => self.set_line_control(value as u8),
             Register::Uartcr => self.cr = value as u16 & cr::DEFINED,
             Register::Uartifls => self.ifls = value as u8 & 0x3f,
-            Register::Uartimsc => self.imsc = value as u16 & int::ALL,
+            Register::Uartimsc => self.set_mask(value as u16 & int::ALL),
             Register::Uarticr => self.ris &= !(value as u16),
-            Register::Uartdmacr => self.dmacr = value as u8 & 7,
+            Register::Uartdmacr => self.dma.control = value as u8 & 7,
+            Register::Uarttcr => self.integration.control = value as u8 & 7,
+            Register::Uartitip => self.integration.clears = (value >> 6) as u8 & 3,
+            Register::Uartitop => self.integration.outputs = value as u16,
+            Register::Uarttdr => self.write_test_data(value as u16),
             Register::Uartfr
             | Register::Uartris
             | Register::Uartmis
@@ -285,12 +345,35 @@ impl Pl011 {
             self.transmitter.flush();
             self.receiver.flush(&mut self.ris);
         }
-        if value & !before & lcr_h::BRK != 0 && self.cr & cr::LBE != 0 {
-            self.arrive(Received {
-                byte: 0,
-                condition: Condition::Break,
-            });
+        if (value ^ before) & lcr_h::BRK != 0 {
+            self.transmitter.set_break(value & lcr_h::BRK != 0);
         }
+    }
+
+    /// UARTIMSC. The receive timeout's bit is also what lets its counter run (3.3.11).
+    fn set_mask(&mut self, mask: u16) {
+        let changed = mask ^ self.imsc;
+        self.imsc = mask;
+        if changed & int::RT != 0 {
+            let until = self.receive_timeout();
+            self.receiver.enable_timeout(until, &mut self.ris);
+        }
+    }
+
+    /// The output lines outside integration test, but for those of the DMA.
+    #[inline]
+    fn serial_lines(&self) -> u64 {
+        let mis = self.ris & self.imsc;
+        let pins = u64::from(self.requests_to_send()) << 6
+            | u64::from(self.cr & cr::DTR != 0) << 7
+            | u64::from(self.cr & (cr::OUT1 | cr::OUT2)) >> 4;
+        if mis == 0 {
+            return pins;
+        }
+        pins | 1
+            | u64::from(mis & int::MODEM != 0) << 1
+            | u64::from(mis & (int::RX | int::TX | int::RT)) >> 2
+            | u64::from(mis & int::ERROR != 0) << 5
     }
 
     /// UARTFR.
@@ -321,6 +404,7 @@ impl Device for Pl011 {
         self.advance(cx);
         apb::read(access, |offset| match Register::at(offset) {
             Register::Uartdr => self.take_received(),
+            Register::Uarttdr => self.read_test_data(),
             register => self.show_register(register),
         })
     }
@@ -330,7 +414,7 @@ impl Device for Pl011 {
             return None;
         }
         apb::peek(access, |offset| match Register::at(offset) {
-            Register::Uartdr => None,
+            Register::Uartdr | Register::Uarttdr => None,
             register => Some(self.show_register(register)),
         })
     }
@@ -351,10 +435,20 @@ impl Device for Pl011 {
             3 => fr::RI,
             _ => 0,
         };
+        let clear = match line.0 {
+            4 => 1 << 1,
+            5 => 1 << 0,
+            _ => 0,
+        };
         self.pins = if level {
             self.pins | pin
         } else {
             self.pins & !pin
+        };
+        self.dma.clears = if level {
+            self.dma.clears | clear
+        } else {
+            self.dma.clears & !clear
         };
         self.settle();
         self.send();
@@ -364,32 +458,28 @@ impl Device for Pl011 {
         self.now = cx.now;
         // With nothing to send and nobody waiting, every level is as it was last settled.
         if self.is_waiting() {
+            self.hear();
             self.receiver.expire(cx.now, &mut self.ris);
             self.send();
         }
     }
 
     fn lines(&self) -> Lines {
-        let mis = self.ris & self.imsc;
-        let pins = u64::from(self.requests_to_send()) << 6
-            | u64::from(self.cr & cr::DTR != 0) << 7
-            | u64::from(self.cr & (cr::OUT1 | cr::OUT2)) >> 4;
-        if mis == 0 {
-            return Lines(pins);
+        if self.integration.is_on() {
+            return self.integration.lines();
         }
-        Lines(
-            pins | 1
-                | u64::from(mis & int::MODEM != 0) << 1
-                | u64::from(mis & (int::RX | int::TX | int::RT)) >> 2
-                | u64::from(mis & int::ERROR != 0) << 5,
-        )
+        Lines(self.serial_lines() | dma::lines(self.dma_requests()))
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if !self.is_waiting() {
+            return None;
+        }
         self.receiver
             .deadline()
             .into_iter()
             .chain(self.transmitter.deadline())
+            .chain(self.arriving.deadline())
             .min()
     }
 
@@ -398,6 +488,7 @@ impl Device for Pl011 {
         *self = Self {
             pins: self.pins,
             modem: self.pins,
+            dma: self.dma.after_reset(),
             ..Self::new(self.config)
         };
     }
@@ -418,30 +509,6 @@ impl Device for Pl011 {
 
     fn serial(&mut self) -> Option<&mut dyn SerialPort> {
         Some(self)
-    }
-}
-
-impl SerialPort for Pl011 {
-    fn transmitted(&mut self) -> Option<u8> {
-        let byte = self.transmitter.take_from_wire()?;
-        // What waited for room at once goes on; at a baud rate `deadline` now says so.
-        if self.config.pacing == Pacing::AtOnce {
-            self.send();
-        }
-        Some(byte)
-    }
-
-    /// None while the receiver is off or listens to the transmitter: a byte would be lost.
-    fn room(&self) -> usize {
-        if self.is_on(cr::RXE) && self.cr & cr::LBE == 0 {
-            self.depth().saturating_sub(self.receiver.level())
-        } else {
-            0
-        }
-    }
-
-    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8) {
-        self.receive_with(cx, Received::from(byte));
     }
 }
 

@@ -363,6 +363,23 @@ fn own_firmware_finds_the_cpus_of_its_boards() {
     }
 }
 
+/// The first life lets the watchdog expire; the second finds its mark in flash.
+#[test]
+fn a_watchdog_that_expires_resets_its_board_once() {
+    for host in HOSTS {
+        let lines = [
+            "the first life",
+            "nobody clears it",
+            "the second life: the board was reset",
+            "PASS watchdog",
+        ];
+        let text = play("tests/watchdog.toml", host, &lines).apart;
+        assert_eq!(text.matches("watchdog: begins").count(), 2, "{text}");
+        assert!(text.contains("ok the interrupt is WDOGINT"), "{text}");
+        assert!(!text.contains("BAD"), "{text}");
+    }
+}
+
 #[test]
 fn own_firmware_finds_the_secure_gic_and_a_big_endian_bus() {
     for host in HOSTS {

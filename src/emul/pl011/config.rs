@@ -1,13 +1,6 @@
 //! How a UART is set up.
 
-/// When a character leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pacing {
-    /// As soon as it is written, if the transmitter is on.
-    AtOnce,
-    /// At the programmed baud rate.
-    Baud,
-}
+use crate::emul::serial::Pacing;
 
 /// UARTPeriphID2's revision field (3.3.15), which the FIFOs' depth goes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,8 @@
 //! What UARTLCR_H and the baud rate divisor make of the line: a character's bits and times.
 
-use super::Pacing;
 use super::registers::lcr_h;
+use crate::emul::serial::{Pacing, USUAL_BAUD};
 use crate::units::ns_for;
-
-/// The rate that a boot loader leaves, and that an unset divisor stands for.
-pub(super) const USUAL_BAUD: u64 = 115_200;
 
 /// The register of 30 bits that a write to UARTLCR_H strobes (3.3.7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,41 +1,10 @@
 //! The receive side: FIFO, error bits, overrun and timeout (DDI 0183G, 2.4, 2.8).
 
 use super::registers::{dr, int};
-use super::ring::Ring;
 use crate::access::Refusal;
+use crate::emul::serial::{Condition, Received, Ring};
 use crate::emul::state::{Reader, Writer};
 use crate::units::Instant;
-
-/// What the line did to a character on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    Good,
-    /// Its parity is not what UARTLCR_H asks for.
-    Parity,
-    /// It has no valid stop bit.
-    Framing,
-    /// The line was low for longer than a character: one character of 0 stands for it.
-    Break,
-}
-
-/// A character that arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Its data bits.
-    pub byte: u8,
-    /// How it arrived.
-    pub condition: Condition,
-}
-
-impl From<u8> for Received {
-    fn from(byte: u8) -> Self {
-        Self {
-            byte,
-            condition: Condition::Good,
-        }
-    }
-}
 
 #[derive(Default)]
 pub(super) struct Receiver {
@@ -74,6 +43,17 @@ impl Receiver {
         until: Option<Instant>,
         ris: &mut u16,
     ) {
+        let error = match received.condition {
+            Condition::Good => 0,
+            Condition::Parity => dr::PE,
+            Condition::Framing => dr::FE,
+            Condition::Break => dr::BE,
+        };
+        self.store(u16::from(received.byte) | error, depth, until, ris);
+    }
+
+    /// A character with its error bits, as UARTDR gives them.
+    pub(super) fn store(&mut self, word: u16, depth: usize, until: Option<Instant>, ris: &mut u16) {
         self.timeout = until;
         if self.fifo.len() >= depth {
             // The FIFO stays; the shift register's character is overwritten (2.4).
@@ -82,16 +62,21 @@ impl Receiver {
             *ris |= int::OE;
             return;
         }
-        let (error, interrupt) = match received.condition {
-            Condition::Good => (0, 0),
-            Condition::Parity => (dr::PE, int::PE),
-            Condition::Framing => (dr::FE, int::FE),
-            Condition::Break => (dr::BE, int::BE),
-        };
         let overrun = if self.overrun { dr::OE } else { 0 };
-        self.fifo.push(u16::from(received.byte) | error | overrun);
+        self.fifo.push(word | overrun);
         self.overrun = false;
-        *ris |= interrupt;
+        for (error, interrupt) in [(dr::FE, int::FE), (dr::PE, int::PE), (dr::BE, int::BE)] {
+            if word & error != 0 {
+                *ris |= interrupt;
+            }
+        }
+    }
+
+    /// The timeout's mask changed, which enables its counter: raw and masked status are one
+    /// (DDI 0183G, 3.3.11).
+    pub(super) fn enable_timeout(&mut self, until: Option<Instant>, ris: &mut u16) {
+        self.timeout = until.filter(|_| self.fifo.len() > 0);
+        *ris &= !int::RT;
     }
 
     /// UARTDR's next character; 0 if there is none.

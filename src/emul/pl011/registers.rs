@@ -19,9 +19,13 @@ pub(super) enum Register {
     Uartmis,
     Uarticr,
     Uartdmacr,
+    Uarttcr,
+    Uartitip,
+    Uartitop,
+    Uarttdr,
     /// UARTPeriphID0 and on, by the offset from it.
     Identity(u64),
-    /// Reserved, or for test only.
+    /// Reserved.
     Reserved,
 }
 
@@ -44,6 +48,10 @@ impl Register {
             0x40 => Self::Uartmis,
             0x44 => Self::Uarticr,
             0x48 => Self::Uartdmacr,
+            0x80 => Self::Uarttcr,
+            0x84 => Self::Uartitip,
+            0x88 => Self::Uartitop,
+            0x8c => Self::Uarttdr,
             0xfe0..=0xffc => Self::Identity(offset.wrapping_sub(0xfe0)),
             _ => Self::Reserved,
         }
@@ -96,6 +104,13 @@ pub(super) mod cr {
     pub const CTSEN: u16 = 1 << 15;
     /// All but the reserved bits 6 to 3, which read as 0.
     pub const DEFINED: u16 = 0xff87;
+}
+
+/// UARTDMACR (3.3.14).
+pub(super) mod dmacr {
+    pub const RXDMAE: u8 = 1 << 0;
+    pub const TXDMAE: u8 = 1 << 1;
+    pub const DMAONERR: u8 = 1 << 2;
 }
 
 /// UARTIMSC, UARTRIS, UARTMIS, UARTICR (3.3.10 to 3.3.13).

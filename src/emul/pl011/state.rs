@@ -1,11 +1,14 @@
 //! A UART's state as bytes.
 
+use super::dma::Dma;
+use super::integration::Integration;
 use super::line::LineControl;
 use super::receiver::Receiver;
 use super::registers::{cr, fr, int};
-use super::transmitter::Transmitter;
+use super::transmit::TransmitLevel;
 use super::{Config, Pl011};
 use crate::access::Refusal;
+use crate::emul::serial::{Arriving, Sender};
 use crate::emul::state::{Reader, Writer};
 use crate::units::Instant;
 
@@ -20,12 +23,15 @@ impl Pl011 {
         out.u8(self.ifls);
         out.u16(self.imsc);
         out.u16(self.ris);
-        out.u8(self.dmacr);
+        self.dma.save(out);
+        self.integration.save(out);
         out.u16(self.pins);
         out.u16(self.modem);
         out.u64(self.now.0);
         self.transmitter.save(out);
+        out.bool(self.transmit_level.low);
         self.receiver.save(out);
+        self.arriving.save(out);
     }
 
     /// What [`save_state`](Self::save_state) wrote, if it is a state that a UART can have.
@@ -43,19 +49,21 @@ impl Pl011 {
             ifls: from.u8()?,
             imsc: from.u16()?,
             ris: from.u16()?,
-            dmacr: from.u8()?,
+            dma: Dma::load(from)?,
+            integration: Integration::load(from)?,
             pins: from.u16()?,
             modem: from.u16()?,
             now: Instant(from.u64()?),
-            transmitter: Transmitter::load(from)?,
+            transmitter: Sender::load(from)?,
+            transmit_level: TransmitLevel { low: from.bool()? },
             receiver: Receiver::load(from)?,
+            arriving: Arriving::load(from)?,
         };
         let sound = loaded.fbrd < 64
             && loaded.line.divisor < 1 << 22
             && loaded.cr & !cr::DEFINED == 0
             && loaded.ifls < 64
             && (loaded.imsc | loaded.ris) & !int::ALL == 0
-            && loaded.dmacr < 8
             && (loaded.pins | loaded.modem) & !fr::MODEM == 0
             && loaded.transmitter.level() <= loaded.depth()
             && loaded.receiver.level() <= loaded.depth();

@@ -6,6 +6,8 @@ use registers::dr;
 use std::vec::Vec;
 
 mod baud;
+mod dma;
+mod integration;
 mod receive;
 
 const DR: u64 = 0x00;
@@ -122,7 +124,10 @@ fn registers_have_the_manuals_reset_values() {
         (0x08, 0),
         (0x4c, 0),
         (0x80, 0),
+        (0x84, 0x3f),
+        (0x88, 0),
         (0x8c, 0),
+        (0x90, 0),
         (0xfdc, 0),
     ] {
         assert_eq!(bench.read(offset), value, "{offset:#x}");
@@ -146,6 +151,7 @@ fn registers_keep_their_defined_bits_only() {
         (IFLS, 0x3f),
         (IMSC, 0x7ff),
         (DMACR, 7),
+        (0x80, 7),
         (MIS, 0),
         (0xfe0, 0x11),
     ] {
@@ -482,13 +488,15 @@ fn bytes_after_registers(_: &Bench) -> usize {
     bench.receive(b"in");
     let mut out = Writer::default();
     bench.uart.transmitter.save(&mut out);
+    out.bool(true);
     bench.uart.receiver.save(&mut out);
+    bench.uart.arriving.save(&mut out);
     out.into_bytes().len()
 }
 
 #[test]
 fn lines_change_at_the_deadline_and_not_before() {
-    let offsets: Vec<u64> = (0..0x4c).step_by(4).collect();
+    let offsets: Vec<u64> = (0..0x4c).chain(0x80..0x90).step_by(4).collect();
     for seed in 1..=20 {
         for pacing in [Pacing::AtOnce, Pacing::Baud] {
             let config = Config {

@@ -124,7 +124,7 @@ fn without_a_divisor_nothing_leaves() {
     assert_eq!(bench.deadline(), None);
     bench.advance(u64::MAX);
     assert_eq!(bench.sent(), b"");
-    assert_eq!(bench.read(FR), fr::BUSY);
+    assert_eq!(bench.read(FR), fr::BUSY | fr::RXFE, "and nothing is heard");
 }
 
 #[test]
@@ -186,4 +186,68 @@ fn loopback_at_baud_hears_a_character_when_it_has_left() {
     assert_eq!(bench.read(FR) & fr::RXFE, fr::RXFE);
     bench.advance(CHARACTER);
     assert_eq!(bench.read(DR), b'a'.into());
+}
+
+#[test]
+fn a_received_character_takes_its_bits() {
+    let mut bench = Bench::running(baud());
+    bench.write(IMSC, int::RT.into());
+    bench.receive(b"ab");
+    assert_eq!(bench.uart.room(), 14, "those on the line have their places");
+    assert_eq!(bench.deadline(), Some(CHARACTER));
+    bench.advance(CHARACTER - 1);
+    assert_eq!(bench.read(FR), fr::TXFE | fr::RXFE);
+    bench.advance(CHARACTER);
+    assert_eq!(bench.read(DR), b'a'.into());
+    assert_eq!(bench.read(FR), fr::TXFE | fr::RXFE);
+    assert_eq!(bench.deadline(), Some(2 * CHARACTER), "without a gap");
+    bench.advance(2 * CHARACTER);
+    assert_eq!(bench.deadline(), Some(2 * CHARACTER + 277_667));
+}
+
+#[test]
+fn the_receive_trigger_level_is_reached_at_the_lines_pace() {
+    let mut bench = Bench::running(baud());
+    bench.write(IMSC, int::RX.into());
+    bench.receive(&[0; 16]);
+    bench.advance(8 * CHARACTER - 1);
+    assert!(!bench.line(2));
+    bench.advance(8 * CHARACTER);
+    assert!(bench.line(2));
+}
+
+#[test]
+fn a_paced_line_that_nobody_reads_overruns() {
+    let mut bench = Bench::running(baud());
+    bench.receive(&[0; 17]);
+    bench.advance(16 * CHARACTER);
+    assert_eq!(bench.read(RIS) & int::OE, 0);
+    bench.advance(17 * CHARACTER);
+    assert_eq!(bench.read(RIS) & int::OE, int::OE);
+}
+
+#[test]
+fn a_late_advance_hears_every_character_at_its_time() {
+    let mut bench = Bench::running(baud());
+    bench.write(IMSC, int::RT.into());
+    bench.receive(b"abc");
+    bench.advance(3 * CHARACTER + 277_666);
+    assert_eq!(bench.read(RIS), 0);
+    assert_eq!(bench.deadline(), Some(3 * CHARACTER + 277_667));
+}
+
+#[test]
+fn a_break_goes_behind_the_character_that_is_being_sent() {
+    let mut bench = Bench::running(baud());
+    bench.write_all(b"ab");
+    bench.write(LCR_H, 0x71);
+    assert!(!bench.uart.transmitted_break());
+    bench.advance(CHARACTER);
+    assert_eq!(bench.uart.transmitted(), Some(b'a'));
+    assert!(bench.uart.transmitted_break());
+    bench.advance(5 * CHARACTER);
+    assert_eq!(bench.sent(), b"", "the line is low");
+    bench.write(LCR_H, 0x70);
+    bench.advance(6 * CHARACTER);
+    assert_eq!(bench.sent(), b"b");
 }

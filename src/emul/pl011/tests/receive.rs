@@ -78,6 +78,7 @@ fn receive_timeout_raises_rt_after_32_bit_periods() {
 #[test]
 fn a_character_puts_the_receive_timeout_off() {
     let mut bench = Bench::running(at_once());
+    bench.write(IMSC, int::RT.into());
     bench.receive(b"a");
     bench.now = 200_000;
     bench.receive(b"b");
@@ -87,6 +88,7 @@ fn a_character_puts_the_receive_timeout_off() {
 #[test]
 fn the_receive_timeout_ends_when_the_fifo_is_empty_or_by_a_clear() {
     let mut bench = Bench::running(at_once());
+    bench.write(IMSC, int::RT.into());
     bench.receive(b"ab");
     bench.advance(RT);
     bench.read(DR);
@@ -228,6 +230,7 @@ fn a_break_in_loopback_is_one_character() {
 fn at_once_a_baud_rate_that_was_never_set_counts_as_115200() {
     let mut bench = Bench::new(at_once());
     bench.write(CR, 0x301);
+    bench.write(IMSC, int::RT.into());
     bench.receive(b"a");
     assert_eq!(bench.deadline(), Some(277_778));
 }
@@ -249,4 +252,52 @@ fn reading_in_loopback_with_flow_control_lets_the_transmitter_go_on() {
         "the ninth took the room, with nobody asking"
     );
     assert_eq!(bench.sent().len(), 9);
+}
+
+/// The mask enables the counter, so raw and masked status are the same (3.3.11). QEMU 7.2's
+/// model raises it without; the manual wins.
+#[test]
+fn the_receive_timeout_is_not_raised_unless_its_mask_is_set() {
+    let mut bench = Bench::running(at_once());
+    bench.receive(b"a");
+    assert_eq!(bench.deadline(), None);
+    bench.advance(2 * RT);
+    assert_eq!(bench.read(RIS), 0);
+    bench.write(IMSC, int::RT.into());
+    assert_eq!(bench.deadline(), Some(3 * RT));
+    bench.advance(3 * RT);
+    assert_eq!((bench.read(RIS), bench.read(MIS)), (int::RT, int::RT));
+    bench.write(IMSC, 0);
+    assert_eq!(bench.read(RIS), 0);
+}
+
+#[test]
+fn a_break_on_the_wire_stands_between_the_bytes() {
+    let mut bench = Bench::running(at_once());
+    bench.write(DR, b'a'.into());
+    bench.write(LCR_H, 0x71);
+    bench.write(DR, b'b'.into());
+    assert_eq!(
+        bench.read(FR),
+        fr::BUSY | fr::RXFE,
+        "held while the line is low"
+    );
+    bench.write(LCR_H, 0x70);
+    assert!(!bench.uart.transmitted_break(), "a is before it");
+    assert_eq!(bench.uart.transmitted(), Some(b'a'));
+    assert!(bench.uart.transmitted_break());
+    assert_eq!(bench.sent(), b"b");
+    bench.write(LCR_H, 0x71);
+    bench.write(LCR_H, 0x70);
+    bench.write(DR, b'c'.into());
+    assert_eq!(bench.sent(), b"c", "who does not ask for breaks hears none");
+}
+
+#[test]
+fn a_break_that_arrives_is_one_character() {
+    let mut bench = Bench::running(at_once());
+    let mut cx = bench.cx();
+    bench.uart.receive_break(&mut cx);
+    assert_eq!(bench.read(RIS), int::BE);
+    assert_eq!(bench.read(DR), 0x400);
 }

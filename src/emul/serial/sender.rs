@@ -1,15 +1,16 @@
-//! The transmit side: FIFO, shift register, and the wire that the board drains
-//! (DDI 0183G, 2.4, 2.8.3).
+//! The transmit side of a UART: FIFO, shift register, and the wire that the board drains.
 
-use super::registers::int;
 use super::ring::Ring;
 use crate::access::Refusal;
 use crate::emul::state::{Reader, Writer};
 use crate::units::Instant;
 
 /// Characters that have left and wait for the board. A full wire holds the transmitter up,
-/// so that UARTFR tells, and nothing is lost.
+/// so that its status tells, and nothing is lost.
 const WIRE: usize = 256;
+
+/// A break among them.
+const BREAK: u16 = 1 << 8;
 
 /// A character in the shift register.
 #[derive(Clone, Copy, Debug)]
@@ -21,65 +22,109 @@ struct Shifting {
     held: bool,
 }
 
-pub(super) struct Transmitter {
-    fifo: Ring<32>,
+/// A FIFO of at most `N`, the shift register, and the wire.
+pub(in crate::emul) struct Sender<const N: usize> {
+    fifo: Ring<N>,
     shifting: Option<Shifting>,
     wire: Ring<WIRE>,
-    /// Whether the FIFO was at or below its trigger level when last compared.
-    low: bool,
+    /// Whether a break is asked for, and waits for the character that is being sent.
+    break_due: bool,
 }
 
-impl Default for Transmitter {
-    /// An empty FIFO is below every level: that is no transition yet.
+impl<const N: usize> Default for Sender<N> {
     fn default() -> Self {
         Self {
             fifo: Ring::default(),
             shifting: None,
             wire: Ring::default(),
-            low: true,
+            break_due: false,
         }
     }
 }
 
-impl Transmitter {
-    pub(super) const fn level(&self) -> usize {
+impl<const N: usize> Sender<N> {
+    pub(in crate::emul) const fn level(&self) -> usize {
         self.fifo.len()
     }
 
-    pub(super) const fn is_busy(&self) -> bool {
+    pub(in crate::emul) const fn is_busy(&self) -> bool {
         self.fifo.len() > 0 || self.shifting.is_some()
     }
 
-    /// A write to UARTDR; a FIFO that holds `depth` already loses it, as the hardware's does.
-    pub(super) fn write(&mut self, byte: u8, depth: usize) {
+    pub(in crate::emul) const fn is_shifting(&self) -> bool {
+        self.shifting.is_some()
+    }
+
+    /// Whether something waits to go, or is going.
+    pub(in crate::emul) const fn has_work(&self) -> bool {
+        self.is_busy() || self.break_due
+    }
+
+    /// A write to the FIFO; one that holds `depth` already loses it, as the hardware's does.
+    pub(in crate::emul) fn write(&mut self, byte: u8, depth: usize) {
         if self.fifo.len() < depth {
             self.fifo.push(byte.into());
         }
     }
 
-    pub(super) fn flush(&mut self) {
+    pub(in crate::emul) fn flush(&mut self) {
         self.fifo.clear();
     }
 
-    pub(super) fn take(&mut self) -> Option<u8> {
+    pub(in crate::emul) fn take(&mut self) -> Option<u8> {
         self.fifo.pop().map(|word| word as u8)
     }
 
     /// Whether the wire holds something for its other end.
-    pub(super) const fn is_heard(&self) -> bool {
+    pub(in crate::emul) const fn is_heard(&self) -> bool {
         self.wire.len() > 0
     }
 
-    pub(super) const fn wire_has_room(&self) -> bool {
+    pub(in crate::emul) const fn wire_has_room(&self) -> bool {
         self.wire.len() < WIRE
     }
 
-    pub(super) fn put_on_wire(&mut self, byte: u8) {
+    pub(in crate::emul) fn put_on_wire(&mut self, byte: u8) {
         self.wire.push(byte.into());
     }
 
-    pub(super) fn take_from_wire(&mut self) -> Option<u8> {
-        self.wire.pop().map(|word| word as u8)
+    /// The next byte on the wire; a break before it shows as nothing.
+    pub(in crate::emul) fn take_from_wire(&mut self) -> Option<u8> {
+        let mut word = self.wire.pop()?;
+        while word & BREAK != 0 {
+            word = self.wire.pop()?;
+        }
+        Some(word as u8)
+    }
+
+    pub(in crate::emul) fn take_break_from_wire(&mut self) -> bool {
+        let is_break = self.wire.first().is_some_and(|word| word & BREAK != 0);
+        if is_break {
+            self.wire.pop();
+        }
+        is_break
+    }
+
+    /// The line is to go low behind the character that is being sent, or no longer.
+    pub(in crate::emul) const fn set_break(&mut self, due: bool) {
+        self.break_due = due;
+    }
+
+    /// Puts the break on the wire that is due: whether it did.
+    pub(in crate::emul) fn send_break(&mut self) -> bool {
+        let goes = self.break_due && self.shifting.is_none() && self.wire_has_room();
+        if goes {
+            self.break_due = false;
+            self.wire.push(BREAK);
+        }
+        goes
+    }
+
+    /// Forgets the break that is due, if it could be sent: whether it could.
+    pub(in crate::emul) fn drop_break(&mut self) -> bool {
+        let goes = self.break_due && self.shifting.is_none();
+        self.break_due &= !goes;
+        goes
     }
 
     /// Shifts on, until `now`: gives the character whose time is over, if there is one, and
@@ -87,7 +132,11 @@ impl Transmitter {
     ///
     /// Called until there is none, at every access: so a character that ends between two
     /// calls is followed by the next without a gap, unless a full wire held it up.
-    pub(super) fn shift_until(&mut self, now: Instant, character: Option<u64>) -> Option<u8> {
+    pub(in crate::emul) fn shift_until(
+        &mut self,
+        now: Instant,
+        character: Option<u64>,
+    ) -> Option<u8> {
         let mut start = now;
         let has_room = self.wire_has_room();
         let done = match &mut self.shifting {
@@ -115,46 +164,25 @@ impl Transmitter {
         done
     }
 
-    /// UARTTXINTR rises when the FIFO falls to its trigger level, by the transition only, and
-    /// falls above it (2.8.3).
-    pub(super) const fn compare(&mut self, trigger: usize, ris: &mut u16) {
-        let low = self.fifo.len() <= trigger;
-        if !low {
-            *ris &= !int::TX;
-        } else if !self.low {
-            *ris |= int::TX;
-        }
-        self.low = low;
-    }
-
-    /// Characters left at once. Where the line takes its time, a FIFO filled by a writer
-    /// drains through its trigger level; here it never fills, and the writer is told all the
-    /// same.
-    pub(super) const fn drained_at_once(&self, ris: &mut u16) {
-        if self.low {
-            *ris |= int::TX;
-        }
-    }
-
     /// When the next character leaves. A full wire must be drained first; the character that
     /// waited is then overdue.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(in crate::emul) fn deadline(&self) -> Option<Instant> {
         self.shifting
             .filter(|_| self.wire_has_room())
             .map(|shifting| shifting.ends)
     }
 
-    pub(super) fn save(&self, out: &mut Writer) {
+    pub(in crate::emul) fn save(&self, out: &mut Writer) {
         self.fifo.save(out);
         out.bool(self.shifting.is_some());
         out.u8(self.shifting.map_or(0, |shifting| shifting.byte));
         out.u64(self.shifting.map_or(0, |shifting| shifting.ends.0));
         out.bool(self.shifting.is_some_and(|shifting| shifting.held));
         self.wire.save(out);
-        out.bool(self.low);
+        out.bool(self.break_due);
     }
 
-    pub(super) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
+    pub(in crate::emul) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
         let fifo = Ring::load(from)?;
         let is_shifting = from.bool()?;
         let shifting = Shifting {
@@ -166,7 +194,7 @@ impl Transmitter {
             fifo,
             shifting: is_shifting.then_some(shifting),
             wire: Ring::load(from)?,
-            low: from.bool()?,
+            break_due: from.bool()?,
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::emul::state::{Reader, Writer};
 
 /// At most `N` items, first in, first out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ring<const N: usize> {
+pub(in crate::emul) struct Ring<const N: usize> {
     slots: [u16; N],
     first: usize,
     len: usize,
@@ -22,7 +22,7 @@ impl<const N: usize> Default for Ring<N> {
 }
 
 impl<const N: usize> Ring<N> {
-    pub(super) const fn len(&self) -> usize {
+    pub(in crate::emul) const fn len(&self) -> usize {
         self.len
     }
 
@@ -33,7 +33,7 @@ impl<const N: usize> Ring<N> {
     }
 
     /// Appends `item`; false, and nothing done, if the queue is full.
-    pub(super) fn push(&mut self, item: u16) -> bool {
+    pub(in crate::emul) fn push(&mut self, item: u16) -> bool {
         if self.len >= N {
             return false;
         }
@@ -46,7 +46,7 @@ impl<const N: usize> Ring<N> {
     }
 
     /// Takes the first item.
-    pub(super) fn pop(&mut self) -> Option<u16> {
+    pub(in crate::emul) fn pop(&mut self) -> Option<u16> {
         if self.len == 0 {
             return None;
         }
@@ -56,11 +56,25 @@ impl<const N: usize> Ring<N> {
         item
     }
 
-    pub(super) fn clear(&mut self) {
+    /// The first item, which stays.
+    pub(in crate::emul) fn first(&self) -> Option<u16> {
+        let item = self.slots.get(self.first).copied();
+        item.filter(|_| self.len > 0)
+    }
+
+    /// Puts `item` in the place of the first.
+    pub(in crate::emul) fn replace_first(&mut self, item: u16) {
+        let slot = self.slots.get_mut(self.first).filter(|_| self.len > 0);
+        if let Some(slot) = slot {
+            *slot = item;
+        }
+    }
+
+    pub(in crate::emul) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    pub(super) fn save(&self, out: &mut Writer) {
+    pub(in crate::emul) fn save(&self, out: &mut Writer) {
         out.u16(self.len as u16);
         let mut rest = *self;
         while let Some(item) = rest.pop() {
@@ -68,7 +82,7 @@ impl<const N: usize> Ring<N> {
         }
     }
 
-    pub(super) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
+    pub(in crate::emul) fn load(from: &mut Reader<'_>) -> Result<Self, Refusal> {
         let mut ring = Self::default();
         for _ in 0..from.u16()? {
             if !ring.push(from.u16()?) {
