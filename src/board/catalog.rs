@@ -7,8 +7,8 @@ use super::files;
 use super::plan::Plan;
 use crate::emul::describe::Description;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl310,
-    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl190,
+    pl310, primecell, ram, sp804, sp810, versatile_i2c, versatile_sic, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -81,6 +81,9 @@ pub enum Outputs {
     Cpus,
     /// The node's `interrupts`, into the next controller.
     Interrupts,
+    /// As `Interrupts` where the node has some, and else as `Cpus`: a controller that can be
+    /// chained.
+    Chained,
 }
 
 /// The input that a specifier names.
@@ -118,10 +121,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether its outputs are the CPUs' inputs.
-    pub fn drives_cpus(&self) -> bool {
+    /// Whether its outputs are the CPUs' inputs, with this node.
+    pub fn drives_cpus(&self, node: Node<'_, '_>) -> bool {
         self.controller
-            .is_some_and(|controller| controller.outputs == Outputs::Cpus)
+            .is_some_and(|controller| match controller.outputs {
+                Outputs::Cpus => true,
+                Outputs::Interrupts => false,
+                Outputs::Chained => !node.has("interrupts") && !node.has("interrupts-extended"),
+            })
     }
 }
 
@@ -157,12 +164,15 @@ impl Entry {
     const fn in_the_private_region(self) -> Self {
         self.port(Port::DOUBLE)
     }
-    /// A controller of one cell whose output is an interrupt of another controller.
-    #[cfg(test)]
-    pub(super) const fn cascade(mut self) -> Self {
+    /// A controller of one cell with so many inputs whose outputs are interrupts of another
+    /// controller.
+    pub(super) const fn cascade<const INPUTS: u32>(self) -> Self {
+        self.one_cell::<INPUTS>(Outputs::Interrupts)
+    }
+    const fn one_cell<const INPUTS: u32>(mut self, outputs: Outputs) -> Self {
         self.controller = Some(Controller {
-            input: |_, specifier| Ok(Input::Shared(Line(specifier[0] as u16))),
-            outputs: Outputs::Interrupts,
+            input: one_cell_input::<INPUTS>,
+            outputs,
         });
         self
     }
@@ -247,6 +257,28 @@ pub static TABLE: &[Entry] = &[
         },
     )
     .gic(),
+    entry(
+        "arm,pl190-vic",
+        Modelled,
+        "PL190 vectored interrupt controller",
+        vic,
+    )
+    .one_cell::<34>(Outputs::Chained),
+    entry(
+        "arm,versatile-vic",
+        Modelled,
+        "PL190 vectored interrupt controller",
+        vic,
+    )
+    .one_cell::<34>(Outputs::Chained),
+    entry(
+        "arm,versatile-sic",
+        Modelled,
+        "Versatile secondary interrupt controller",
+        |_| Ok(Box::new(versatile_sic::VersatileSic::new())),
+    )
+    .cascade::<32>()
+    .lines(sic_line),
     entry(
         "arm,cortex-a9-scu",
         Registers,
@@ -361,6 +393,19 @@ fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     Ok(Box::new(ram))
 }
 
+#[allow(clippy::unnecessary_wraps)] // A constructor of the table.
+fn vic(_: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    Ok(Box::new(pl190::Pl190::new()))
+}
+
+/// The first is output 31, of all sources together; those behind it pass through, from 21 on.
+fn sic_line(_: Node<'_, '_>, output: Output) -> u16 {
+    match output.index as u16 {
+        0 => 31,
+        n => n.saturating_add(20),
+    }
+}
+
 /// Registers and interrupt are banked: the line of each CPU.
 fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {
     u16::from(output.cpu.unwrap_or(0))
@@ -441,6 +486,8 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "cfi-flash" => &cfi_flash::DESCRIPTION,
         "qemu,fw-cfg-mmio" => &fw_cfg::DESCRIPTION,
         "reliquary,ram" => &ram::DESCRIPTION,
+        "arm,pl190-vic" | "arm,versatile-vic" => &pl190::DESCRIPTION,
+        "arm,versatile-sic" => &versatile_sic::DESCRIPTION,
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })
@@ -491,6 +538,23 @@ fn gic_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> 
         _ => Err(format!(
             "interrupt kind {kind} is neither SPI (0) nor PPI (1)"
         )),
+    }
+}
+
+/// A specifier of one cell: the number of the input.
+fn one_cell_input<const INPUTS: u32>(
+    node: Node<'_, '_>,
+    specifier: &[u32; 4],
+) -> Result<Input, String> {
+    let [number, ..] = *specifier;
+    if number < INPUTS {
+        Ok(Input::Shared(Line(number as u16)))
+    } else {
+        Err(format!(
+            "interrupt {number} is out of range: {} has inputs 0 to {}",
+            node.path(),
+            INPUTS.saturating_sub(1)
+        ))
     }
 }
 

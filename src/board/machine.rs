@@ -91,7 +91,7 @@ impl Board {
                 plan,
                 bytes,
             })?;
-            if entry.drives_cpus() {
+            if entry.drives_cpus(node) {
                 controllers.push(index);
             }
             slots.push(Slot {

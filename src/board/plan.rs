@@ -663,7 +663,7 @@ impl Reading {
     fn wire(&mut self, roles: &[(Node<'_, '_>, Role)]) {
         for (node, role) in roles {
             let step = match role {
-                Role::Device(entry) if !entry.drives_cpus() => {
+                Role::Device(entry) if !entry.drives_cpus(*node) => {
                     let device = self
                         .devices
                         .iter()

@@ -16,6 +16,7 @@ pub mod gic;
 pub mod lan9118;
 pub mod pl011;
 pub mod pl031;
+pub mod pl190;
 pub mod pl310;
 pub mod primecell;
 pub mod ram;
@@ -25,6 +26,7 @@ pub mod sp804;
 pub mod sp810;
 pub mod state;
 pub mod versatile_i2c;
+pub mod versatile_sic;
 pub mod vexpress_config;
 pub mod vexpress_sysreg;
 
