@@ -8,7 +8,8 @@ use super::plan::Plan;
 use crate::emul::describe::Description;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl190,
-    pl310, primecell, ram, sp804, sp810, versatile_i2c, versatile_sic, vexpress_sysreg,
+    pl310, primecell, ram, sp804, sp810, versatile_i2c, versatile_sic, versatile_sysreg,
+    vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -346,6 +347,27 @@ pub static TABLE: &[Entry] = &[
             Ok(Box::new(vexpress_sysreg::VexpressSysreg::new(config)))
         },
     ),
+    entry(
+        "arm,core-module-versatile",
+        Modelled,
+        "Versatile system registers",
+        versatile_sysreg,
+    ),
+    entry(
+        "arm,versatile-sysreg",
+        Modelled,
+        "Versatile system registers",
+        versatile_sysreg,
+    ),
+    entry(
+        "arm,realview-pba8-syscon",
+        Modelled,
+        "RealView PB-A8 system registers",
+        |_| {
+            let config = versatile_sysreg::Config::realview_pba8();
+            Ok(Box::new(versatile_sysreg::VersatileSysreg::new(config)))
+        },
+    ),
     entry("arm,sp810", Registers, "SP810 system controller", |_| {
         Ok(Box::new(sp810::Sp810::new()))
     }),
@@ -396,6 +418,12 @@ fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
 #[allow(clippy::unnecessary_wraps)] // A constructor of the table.
 fn vic(_: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     Ok(Box::new(pl190::Pl190::new()))
+}
+
+#[allow(clippy::unnecessary_wraps)] // A constructor of the table.
+fn versatile_sysreg(_: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let config = versatile_sysreg::Config::versatile_pb();
+    Ok(Box::new(versatile_sysreg::VersatileSysreg::new(config)))
 }
 
 /// The first is output 31, of all sources together; those behind it pass through, from 21 on.
@@ -488,6 +516,9 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "reliquary,ram" => &ram::DESCRIPTION,
         "arm,pl190-vic" | "arm,versatile-vic" => &pl190::DESCRIPTION,
         "arm,versatile-sic" => &versatile_sic::DESCRIPTION,
+        "arm,core-module-versatile" | "arm,versatile-sysreg" | "arm,realview-pba8-syscon" => {
+            &versatile_sysreg::DESCRIPTION
+        }
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })

@@ -25,8 +25,10 @@ mod random_walk;
 pub mod sp804;
 pub mod sp810;
 pub mod state;
+mod sysreg;
 pub mod versatile_i2c;
 pub mod versatile_sic;
+pub mod versatile_sysreg;
 pub mod vexpress_config;
 pub mod vexpress_sysreg;
 
