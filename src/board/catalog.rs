@@ -237,6 +237,16 @@ pub static TABLE: &[Entry] = &[
     .gic()
     .in_the_private_region(),
     entry(
+        "arm,pl390",
+        Modelled,
+        "PL390 interrupt controller (GICv1)",
+        |m| {
+            let config = gic::Config::pl390(m.cpus(), gic_ids(m.node));
+            Ok(Box::new(gic::Gic::new(config)))
+        },
+    )
+    .gic(),
+    entry(
         "arm,gic-400",
         Modelled,
         "GIC-400 interrupt controller",
