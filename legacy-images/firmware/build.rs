@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 19] = [
+const PROGRAMS: [(&str, &str, &str); 21] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -22,6 +22,8 @@ const PROGRAMS: [(&str, &str, &str); 19] = [
     ("virt-v7.ld", "arm", "loadstore-t32"),
     ("vexpress-a15.ld", "arm", "cost-a32"),
     ("virt-v8.ld", "aarch64", "cost-a64"),
+    ("versatile.ld", "arm", "versatilepb"),
+    ("versatile.ld", "arm", "realview-pb-a8"),
 ];
 
 fn main() {

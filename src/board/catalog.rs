@@ -511,7 +511,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
     Some(match compatible {
         "arm,pl031" => &pl031::DESCRIPTION,
         "arm,sp804" => &sp804::DESCRIPTION,
-        "arm,cortex-a9-gic" => &gic::description::V1,
+        "arm,cortex-a9-gic" | "arm,pl390" => &gic::description::V1,
         "arm,cortex-a15-gic" | "arm,gic-400" | "reliquary,gicv2" => &gic::description::V2,
         "arm,cortex-a9-scu" => &a9_scu::DESCRIPTION,
         "arm,cortex-a9-twd-timer" => &a9_timers::TIMER_DESCRIPTION,

@@ -13,7 +13,7 @@
 //! - The FCSE: c13, c0, 0 is the host's, which translates nothing.
 //!
 //! And also different: TCMs are absent, the wait for interrupt (c7, c0, 4) ends at once, and
-//! the CP15 registers that ARMv6 and ARMv7 added read as they do there, where the CPU repeats
+//! the CP15 registers that ARMv6 and ARMv7 added (MPIDR among them) read as they do there, where the CPU repeats
 //! its ID or does what DDI 0198E leaves open.
 
 use super::Model;
@@ -24,8 +24,8 @@ pub const MODEL: Model = Model {
     name: "ARM926EJ-S",
     aarch64: false,
     midr: 0x4106_9265,
-    // c0, c0, 3 to 7 repeat the ID code.
-    mpidr: 0x4106_9265,
+    // c0, c0, 3 to 7 repeat the ID code there, but VMPIDR_EL2 has its bit 31 set.
+    mpidr: 0x8000_0000,
     // Separate write-back caches, each 32 KiB, 4 ways, lines of 8 words.
     ctr: 0x1d19_2192,
     tlbtr: 0x4106_9265,

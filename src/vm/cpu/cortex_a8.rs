@@ -11,8 +11,8 @@ pub const MODEL: Model = Model {
     name: "Cortex-A8",
     aarch64: false,
     midr: 0x413f_c082,
-    // Not one of several: it reads as zero.
-    mpidr: 0,
+    // It reads as zero there, but VMPIDR_EL2 has its bit 31 set.
+    mpidr: 0x8000_0000,
     ctr: 0x8204_8004,
     tlbtr: 0x0020_2001,
     revidr: 0x413f_c082,
