@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 20] = [
+const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -23,6 +23,8 @@ const PROGRAMS: [(&str, &str, &str); 20] = [
     ("virt-v7.ld", "arm", "loadstore-t32"),
     ("vexpress-a15.ld", "arm", "cost-a32"),
     ("virt-v8.ld", "aarch64", "cost-a64"),
+    ("versatile.ld", "arm", "versatilepb"),
+    ("versatile.ld", "arm", "realview-pb-a8"),
 ];
 
 fn main() {
@@ -30,7 +32,7 @@ fn main() {
     let target = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
     println!("cargo:rerun-if-changed=link");
     for (script, arch, program) in PROGRAMS {
-        if arch == target {
+        if *arch == target {
             println!("cargo:rustc-link-arg-bin={program}=-L{here}/link");
             println!("cargo:rustc-link-arg-bin={program}=-T{script}");
             println!("cargo:rustc-link-arg-bin={program}=--nmagic");

@@ -237,6 +237,12 @@ impl Core for Hardware {
         }
         barrier_dsb();
     }
+
+    fn invalidate_code(&mut self) {
+        // SAFETY: what is fetched again is the same code, or the guest's newer.
+        unsafe { core::arch::asm!("ic ialluis", options(nostack)) }
+        barrier_dsb();
+    }
 }
 
 /// EL1 as a reset leaves it; what the architecture leaves unknown is zero.

@@ -9,8 +9,8 @@ use crate::emul::describe::Description;
 use crate::emul::serial::Pacing;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, ns16550,
-    pl011, pl031, pl061, pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c,
-    vexpress_sysreg,
+    pl011, pl031, pl061, pl190, pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c,
+    versatile_sic, versatile_sysreg, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -83,6 +83,9 @@ pub enum Outputs {
     Cpus,
     /// The node's `interrupts`, into the next controller.
     Interrupts,
+    /// As `Interrupts` where the node has some, and else as `Cpus`: a controller that can be
+    /// chained.
+    Chained,
 }
 
 /// The input that a specifier names.
@@ -120,10 +123,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether its outputs are the CPUs' inputs.
-    pub fn drives_cpus(&self) -> bool {
+    /// Whether its outputs are the CPUs' inputs, with this node.
+    pub fn drives_cpus(&self, node: Node<'_, '_>) -> bool {
         self.controller
-            .is_some_and(|controller| controller.outputs == Outputs::Cpus)
+            .is_some_and(|controller| match controller.outputs {
+                Outputs::Cpus => true,
+                Outputs::Interrupts => false,
+                Outputs::Chained => !node.has("interrupts") && !node.has("interrupts-extended"),
+            })
     }
 }
 
@@ -159,12 +166,15 @@ impl Entry {
     const fn in_the_private_region(self) -> Self {
         self.port(Port::DOUBLE)
     }
-    /// A controller of one cell whose output is an interrupt of another controller.
-    #[cfg(test)]
-    pub(super) const fn cascade(mut self) -> Self {
+    /// A controller of one cell with so many inputs whose outputs are interrupts of another
+    /// controller.
+    pub(super) const fn cascade<const INPUTS: u32>(self) -> Self {
+        self.one_cell::<INPUTS>(Outputs::Interrupts)
+    }
+    const fn one_cell<const INPUTS: u32>(mut self, outputs: Outputs) -> Self {
         self.controller = Some(Controller {
-            input: |_, specifier| Ok(Input::Shared(Line(specifier[0] as u16))),
-            outputs: Outputs::Interrupts,
+            input: one_cell_input::<INPUTS>,
+            outputs,
         });
         self
     }
@@ -260,6 +270,16 @@ pub static TABLE: &[Entry] = &[
     .gic()
     .in_the_private_region(),
     entry(
+        "arm,pl390",
+        Modelled,
+        "PL390 interrupt controller (GICv1)",
+        |m| {
+            let config = gic::Config::pl390(m.cpus(), gic_ids(m.node));
+            Ok(Box::new(gic::Gic::new(config)))
+        },
+    )
+    .gic(),
+    entry(
         "arm,gic-400",
         Modelled,
         "GIC-400 interrupt controller",
@@ -281,6 +301,28 @@ pub static TABLE: &[Entry] = &[
         },
     )
     .gic(),
+    entry(
+        "arm,pl190-vic",
+        Modelled,
+        "PL190 vectored interrupt controller",
+        vic,
+    )
+    .one_cell::<34>(Outputs::Chained),
+    entry(
+        "arm,versatile-vic",
+        Modelled,
+        "PL190 vectored interrupt controller",
+        vic,
+    )
+    .one_cell::<34>(Outputs::Chained),
+    entry(
+        "arm,versatile-sic",
+        Modelled,
+        "Versatile secondary interrupt controller",
+        |_| Ok(Box::new(versatile_sic::VersatileSic::new())),
+    )
+    .cascade::<32>()
+    .lines(sic_line),
     entry(
         "arm,cortex-a9-scu",
         Registers,
@@ -348,6 +390,27 @@ pub static TABLE: &[Entry] = &[
             Ok(Box::new(vexpress_sysreg::VexpressSysreg::new(config)))
         },
     ),
+    entry(
+        "arm,core-module-versatile",
+        Modelled,
+        "Versatile system registers",
+        versatile_sysreg,
+    ),
+    entry(
+        "arm,versatile-sysreg",
+        Modelled,
+        "Versatile system registers",
+        versatile_sysreg,
+    ),
+    entry(
+        "arm,realview-pba8-syscon",
+        Modelled,
+        "RealView PB-A8 system registers",
+        |_| {
+            let config = versatile_sysreg::Config::realview_pba8();
+            Ok(Box::new(versatile_sysreg::VersatileSysreg::new(config)))
+        },
+    ),
     entry("arm,sp810", Registers, "SP810 system controller", |_| {
         Ok(Box::new(sp810::Sp810::new()))
     }),
@@ -397,6 +460,25 @@ fn trapping_ram(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
             .mend("make it smaller, or plain memory: compatible = \"mmio-sram\"")
     })?;
     Ok(Box::new(ram))
+}
+
+#[allow(clippy::unnecessary_wraps)] // A constructor of the table.
+fn vic(_: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    Ok(Box::new(pl190::Pl190::new()))
+}
+
+#[allow(clippy::unnecessary_wraps)] // A constructor of the table.
+fn versatile_sysreg(_: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let config = versatile_sysreg::Config::versatile_pb();
+    Ok(Box::new(versatile_sysreg::VersatileSysreg::new(config)))
+}
+
+/// The first is output 31, of all sources together; those behind it pass through, from 21 on.
+fn sic_line(_: Node<'_, '_>, output: Output) -> u16 {
+    match output.index as u16 {
+        0 => 31,
+        n => n.saturating_add(20),
+    }
 }
 
 /// Registers and interrupt are banked: the line of each CPU.
@@ -469,7 +551,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "snps,dw-apb-uart" => &dw_uart::DESCRIPTION,
         "arm,pl031" => &pl031::DESCRIPTION,
         "arm,sp804" => &sp804::DESCRIPTION,
-        "arm,cortex-a9-gic" => &gic::description::V1,
+        "arm,cortex-a9-gic" | "arm,pl390" => &gic::description::V1,
         "arm,cortex-a15-gic" | "arm,gic-400" | "reliquary,gicv2" => &gic::description::V2,
         "arm,cortex-a9-scu" => &a9_scu::DESCRIPTION,
         "arm,cortex-a9-twd-timer" => &a9_timers::TIMER_DESCRIPTION,
@@ -484,6 +566,11 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "reliquary,ram" => &ram::DESCRIPTION,
         "arm,pl061" => &pl061::DESCRIPTION,
         "arm,sp805" => &sp805::DESCRIPTION,
+        "arm,pl190-vic" | "arm,versatile-vic" => &pl190::DESCRIPTION,
+        "arm,versatile-sic" => &versatile_sic::DESCRIPTION,
+        "arm,core-module-versatile" | "arm,versatile-sysreg" | "arm,realview-pba8-syscon" => {
+            &versatile_sysreg::DESCRIPTION
+        }
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })
@@ -534,6 +621,23 @@ fn gic_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> 
         _ => Err(format!(
             "interrupt kind {kind} is neither SPI (0) nor PPI (1)"
         )),
+    }
+}
+
+/// A specifier of one cell: the number of the input.
+fn one_cell_input<const INPUTS: u32>(
+    node: Node<'_, '_>,
+    specifier: &[u32; 4],
+) -> Result<Input, String> {
+    let [number, ..] = *specifier;
+    if number < INPUTS {
+        Ok(Input::Shared(Line(number as u16)))
+    } else {
+        Err(format!(
+            "interrupt {number} is out of range: {} has inputs 0 to {}",
+            node.path(),
+            INPUTS.saturating_sub(1)
+        ))
     }
 }
 

@@ -91,7 +91,7 @@ impl Board {
                 plan,
                 bytes,
             })?;
-            if entry.drives_cpus() {
+            if device.drives_cpus {
                 controllers.push(index);
             }
             slots.push(Slot {

@@ -198,6 +198,8 @@ pub struct DevicePlan {
     pub node: String,
     /// The `compatible` by which its emulator is found.
     pub compatible: String,
+    /// Whether it is an interrupt controller whose outputs are the CPUs' inputs.
+    pub drives_cpus: bool,
     /// A backing store of this many bytes, if it has one: its direct windows, one after the
     /// other in the order of `reg`.
     pub store: Option<(StoreId, u64)>,
@@ -561,6 +563,7 @@ impl Reading {
         self.plan.devices.push(DevicePlan {
             node: node.path(),
             compatible: entry.compatible.to_owned(),
+            drives_cpus: entry.drives_cpus(node),
             store: store.map(|store| (store, stored)),
         });
         Ok(())
@@ -663,7 +666,7 @@ impl Reading {
     fn wire(&mut self, roles: &[(Node<'_, '_>, Role)]) {
         for (node, role) in roles {
             let step = match role {
-                Role::Device(entry) if !entry.drives_cpus() => {
+                Role::Device(entry) if !entry.drives_cpus(*node) => {
                     let device = self
                         .devices
                         .iter()

@@ -11,6 +11,7 @@ use crate::memory::{BoardMemory, NoMemory, StoreId, Unbacked};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use std::format;
 use std::sync::Mutex;
 use vm_fdt::{Error, FdtWriter};
 
@@ -92,7 +93,7 @@ pub(super) static DEVICES: &[Entry] = &[
     Entry::new("test,probe", catalog::Tier::Modelled, "probe", probe),
     Entry::new("test,flash", catalog::Tier::Modelled, "direct", probe).direct_reads(),
     // A controller of one cell whose outputs are a device's, so that they may lead on.
-    Entry::new("test,cascade", catalog::Tier::Modelled, "cascade", probe).cascade(),
+    Entry::new("test,cascade", catalog::Tier::Modelled, "cascade", probe).cascade::<32>(),
     Entry::new("test,high-first", catalog::Tier::Modelled, "high", probe).port(bus::Port {
         order: bus::Order::HighFirst,
         ..bus::Port::WORD
@@ -602,6 +603,86 @@ fn a_change_goes_through_a_cascade_in_one_access() {
     assert_eq!(read(&mut board, 0x1204) & 1 << 9, 1 << 9, "GICD_ISPENDR1");
     write(&mut board, 0x5000, 0);
     assert_eq!(read(&mut board, 0x1204) & 1 << 9, 0);
+}
+
+/// A controller of the Versatile boards, with phandle `this`.
+fn versatile(
+    fdt: &mut FdtWriter,
+    compatible: &str,
+    at: u32,
+    this: u32,
+    outputs: &[u32],
+) -> Result<(), Error> {
+    node(
+        fdt,
+        &format!("c{this}"),
+        compatible,
+        &[at, 0x1000],
+        &|fdt| {
+            fdt.property_null("interrupt-controller")?;
+            fdt.property_u32("#interrupt-cells", 1)?;
+            fdt.property_u32("phandle", this)?;
+            match outputs {
+                [] => Ok(()),
+                outputs => fdt.property_array_u32("interrupts-extended", outputs),
+            }
+        },
+    )
+}
+
+#[test]
+fn a_source_of_the_sic_reaches_the_vic_together_with_others_and_by_itself() {
+    let mut board = board(&|fdt| {
+        node(fdt, "a", "test,probe", &[0x5000, 0x1000], &|fdt| {
+            fdt.property_array_u32("interrupts-extended", &[6, 22])
+        })?;
+        versatile(fdt, "arm,versatile-sic", 0x3000, 6, &[7, 31, 7, 21, 7, 22])?;
+        versatile(fdt, "arm,versatile-vic", 0x4000, 7, &[])
+    });
+    write(&mut board, 0x3008, 1 << 22);
+    write(&mut board, 0x5000, 1);
+    assert_eq!(read(&mut board, 0x4008), 1 << 31);
+    write(&mut board, 0x3020, 1 << 22);
+    assert_eq!(read(&mut board, 0x4008), 1 << 31 | 1 << 22);
+    write(&mut board, 0x4010, 1 << 22);
+    let (irq, fiq) = (true, false);
+    assert_eq!(board.cpu_lines(0), CpuLines { irq, fiq });
+    write(&mut board, 0x5000, 0);
+    assert_eq!(board.cpu_lines(0), CpuLines::default());
+}
+
+#[test]
+fn a_vic_with_interrupts_of_its_own_is_chained_and_drives_no_cpu() {
+    let mut board = board(&|fdt| {
+        versatile(fdt, "arm,pl190-vic", 0x3000, 6, &[7, 32, 7, 33])?;
+        versatile(fdt, "arm,pl190-vic", 0x4000, 7, &[])
+    });
+    // Of the outer one, interrupt 1 is an IRQ and 2 an FIQ.
+    write(&mut board, 0x300c, 1 << 2);
+    write(&mut board, 0x3010, 1 << 1 | 1 << 2);
+    write(&mut board, 0x3018, 1 << 1);
+    let (irq, fiq) = (true, false);
+    assert_eq!(board.cpu_lines(0), CpuLines { irq, fiq });
+    assert_eq!(read(&mut board, 0x4030), 0);
+    assert_eq!(board.cpu_lines(0), CpuLines::default());
+    write(&mut board, 0x3018, 1 << 2);
+    let (irq, fiq) = (false, true);
+    assert_eq!(board.cpu_lines(0), CpuLines { irq, fiq });
+}
+
+#[test]
+fn an_input_that_a_vic_lacks_is_refused() {
+    is_refused(
+        &|fdt| {
+            versatile(fdt, "arm,versatile-vic", 0x4000, 7, &[])?;
+            node(fdt, "a", "test,probe", &[0x5000, 0x1000], &|fdt| {
+                fdt.property_array_u32("interrupts-extended", &[7, 34])
+            })
+        },
+        "/a",
+        "interrupts",
+        "inputs 0 to 33",
+    );
 }
 
 #[test]

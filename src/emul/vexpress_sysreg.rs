@@ -20,10 +20,11 @@ mod description;
 pub use description::DESCRIPTION;
 
 use super::state::{Reader, Writer};
+use super::sysreg;
 use super::vexpress_config::{ConfigBus, Entry, Function, Outcome, Place, Transaction};
 use super::{Cx, Device, Reset, apb};
 use crate::access::{Access, Refusal};
-use crate::units::{Instant, ticks_in};
+use crate::units::Instant;
 use alloc::vec::Vec;
 
 /// What differs from board to board.
@@ -137,10 +138,10 @@ enum Register {
     FlagsClr,
     NvFlags,
     NvFlagsClr,
+    Count24MHz,
     Mci,
     Flash,
     CfgSw,
-    Count24MHz,
     Misc,
     Dma,
     ProcId0,
@@ -162,10 +163,10 @@ impl Register {
             0x34 => Self::FlagsClr,
             0x38 => Self::NvFlags,
             0x3c => Self::NvFlagsClr,
+            0x5c => Self::Count24MHz,
             0x48 => Self::Mci,
             0x4c => Self::Flash,
             0x58 => Self::CfgSw,
-            0x5c => Self::Count24MHz,
             0x60 => Self::Misc,
             0x64 => Self::Dma,
             0x84 => Self::ProcId0,
@@ -193,10 +194,8 @@ const MISC_MASTERSITE: u32 = 1 << 14;
 /// The registers that are kept, in the order in which they are saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct State {
+    common: sysreg::State,
     sw: u32,
-    led: u32,
-    flags: u32,
-    nv_flags: u32,
     flash: u32,
     cfg_sw: u32,
     misc: u32,
@@ -228,7 +227,7 @@ impl VexpressSysreg {
 
     /// The user LEDs: LED n is bit n.
     pub fn leds(&self) -> u8 {
-        self.state.led as u8
+        self.state.common.led
     }
 
     fn start(&mut self, cx: &mut Cx<'_>, ctrl: u32) {
@@ -255,14 +254,14 @@ impl VexpressSysreg {
         match Register::at(offset) {
             Register::Id => self.config.id,
             Register::Sw => state.sw,
-            Register::Led => state.led,
-            Register::Count100Hz => ticks_in(now.0, 100) as u32,
-            Register::Flags => state.flags,
-            Register::NvFlags => state.nv_flags,
+            Register::Led => state.common.led.into(),
+            Register::Count100Hz => sysreg::count_100hz(now),
+            Register::Flags => state.common.flags,
+            Register::NvFlags => state.common.nv_flags,
+            Register::Count24MHz => sysreg::count_24mhz(now),
             Register::Mci => u32::from(self.config.mci),
             Register::Flash => state.flash,
             Register::CfgSw => state.cfg_sw,
-            Register::Count24MHz => ticks_in(now.0, 24_000_000) as u32,
             Register::Misc => state.misc,
             Register::Dma => state.dma,
             Register::ProcId0 => proc_id0,
@@ -279,11 +278,11 @@ impl VexpressSysreg {
         let state = &mut self.state;
         match Register::at(offset) {
             Register::Sw => state.sw = value & 0xff,
-            Register::Led => state.led = value & 0xff,
-            Register::Flags => state.flags |= value,
-            Register::FlagsClr => state.flags &= !value,
-            Register::NvFlags => state.nv_flags |= value,
-            Register::NvFlagsClr => state.nv_flags &= !value,
+            Register::Led => state.common.led = value as u8,
+            Register::Flags => state.common.flags |= value,
+            Register::FlagsClr => state.common.flags &= !value,
+            Register::NvFlags => state.common.nv_flags |= value,
+            Register::NvFlagsClr => state.common.nv_flags &= !value,
             Register::Flash => state.flash = value & 1,
             Register::CfgSw => state.cfg_sw = value & 0xff,
             Register::Misc => {
@@ -300,8 +299,8 @@ impl VexpressSysreg {
             Register::CfgStat => state.cfg_stat = value & (CFGSTAT_COMPLETE | CFGSTAT_ERROR),
             Register::Id
             | Register::Count100Hz
-            | Register::Mci
             | Register::Count24MHz
+            | Register::Mci
             | Register::ProcId0
             | Register::ProcId1
             | Register::Undefined => {}
@@ -334,27 +333,25 @@ impl Device for VexpressSysreg {
 
     /// SYS_NVFLAGS, and what the configuration bus was told, live until the power goes.
     fn reset(&mut self, kind: Reset) {
-        let nv_flags = match kind {
-            Reset::Cold => {
-                self.bus.reset();
-                0
-            }
-            Reset::Warm => self.state.nv_flags,
-        };
+        if kind == Reset::Cold {
+            self.bus.reset();
+        }
+        let mut common = self.state.common;
+        common.reset(kind);
         self.state = State {
+            common,
             sw: u32::from(self.config.switches),
             cfg_sw: u32::from(self.config.config_switches),
             misc: self.config.misc,
-            nv_flags,
             ..State::default()
         };
     }
 
     fn save(&self, out: &mut Writer) {
         let s = &self.state;
+        s.common.save(out);
         for word in [
-            s.sw, s.led, s.flags, s.nv_flags, s.flash, s.cfg_sw, s.misc, s.dma, s.cfg_data,
-            s.cfg_ctrl, s.cfg_stat,
+            s.sw, s.flash, s.cfg_sw, s.misc, s.dma, s.cfg_data, s.cfg_ctrl, s.cfg_stat,
         ] {
             out.u32(word);
         }
@@ -364,11 +361,9 @@ impl Device for VexpressSysreg {
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {
         let mut load = || {
             let s = &mut self.state;
+            s.common = sysreg::State::load(from)?;
             for word in [
                 &mut s.sw,
-                &mut s.led,
-                &mut s.flags,
-                &mut s.nv_flags,
                 &mut s.flash,
                 &mut s.cfg_sw,
                 &mut s.misc,

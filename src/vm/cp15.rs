@@ -135,6 +135,10 @@ const fn cp15(opc1: u8, crn: u8, crm: u8, opc2: u8) -> Option<Register> {
         (1, 0, 1, 1) => Register::Sder,
         (1, 0, 1, 2) => Register::Nsacr,
         (7, 0, 6 | 10 | 14, 2) => Register::SetWay,
+        (7, 0, 6 | 7, 0) => Register::V5Invalidate,
+        (7, 0, 10 | 14, 3) => Register::V5TestClean,
+        // The wait for interrupt, prefetch, lockdown, TCM regions, the debug override.
+        (7, 0, 0, 4) | (7, 0, 13, 1) | (9, 0, 0 | 1, 0 | 1) | (15, 7, 0, 0) => Register::V5Nothing,
         (9, 0, 12..=14, _) => match PmuRegister::at(crm, opc2) {
             Some(r) => Register::Pmu(r),
             None => return None,
@@ -231,6 +235,9 @@ mod tests {
             (0xee1f_0f10, Register::A9PowerControl),
             (0xee1f_0f30, Register::A9Diagnostic),
             (0xee9f_0f10, Register::PeripheralBase),
+            (0xee07_0f17, Register::V5Invalidate),
+            (0xee17_ff7e, Register::V5TestClean),
+            (0xee07_0f90, Register::V5Nothing),
             (0xee19_0f1c, Register::Pmu(PmuRegister::Control)),
             (0xee1e_0f32, Register::Timer(TimerRegister::Control)),
             (0xee10_0e10, Register::Debug(DebugRegister::Identification)),

@@ -7,8 +7,10 @@
 //! Known deviation: ID registers are the board CPU's also where the host lacks a feature
 //! (the cryptographic instructions of a Cortex-A57).
 
+pub mod arm926ej_s;
 pub mod cortex_a15;
 pub mod cortex_a57;
+pub mod cortex_a8;
 pub mod cortex_a9;
 
 /// What identifies a CPU.
@@ -57,16 +59,24 @@ pub struct Model {
     pub l2_control: bool,
     /// It has Cortex-A9's power control and diagnostic registers.
     pub a9_control: bool,
+    /// It has ARMv5's operations on whole caches, and lockdown registers.
+    pub v5: bool,
     /// It has SWP and SWPB.
     pub swp: bool,
 }
 
 /// The CPU that `compatible` names.
 pub fn model(compatible: &str) -> Option<&'static Model> {
-    [&cortex_a9::MODEL, &cortex_a15::MODEL, &cortex_a57::MODEL]
-        .into_iter()
-        .find(|m| m.compatible == compatible)
+    MODELS.into_iter().find(|m| m.compatible == compatible)
 }
+
+const MODELS: [&Model; 5] = [
+    &arm926ej_s::MODEL,
+    &cortex_a8::MODEL,
+    &cortex_a9::MODEL,
+    &cortex_a15::MODEL,
+    &cortex_a57::MODEL,
+];
 
 impl Model {
     /// MPIDR of the CPU whose cpu node has this `reg`.
@@ -115,6 +125,8 @@ mod tests {
     #[test]
     fn a_part_number_is_what_cpuinfo_shows() {
         for (compatible, part) in [
+            ("arm,arm926ej-s", 0x926),
+            ("arm,cortex-a8", 0xc08),
             ("arm,cortex-a9", 0xc09),
             ("arm,cortex-a15", 0xc0f),
             ("arm,cortex-a57", 0xd07),
@@ -135,7 +147,7 @@ mod tests {
 
     #[test]
     fn caches_that_clidr_names_have_a_ccsidr() {
-        for m in [&cortex_a9::MODEL, &cortex_a15::MODEL, &cortex_a57::MODEL] {
+        for m in MODELS {
             assert_eq!(m.clidr & 7, 3, "separate L1 caches");
             assert!(m.ccsidr(0) != 0 && m.ccsidr(1) != 0);
             assert_eq!(m.clidr >> 3 & 7 != 0, m.ccsidr(2) != 0, "{}", m.name);

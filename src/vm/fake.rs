@@ -51,6 +51,8 @@ pub struct FakeCore {
     pub watched: Option<[u64; 2]>,
     pub stepping: bool,
     pub cleaned: Vec<(Ipa, u64)>,
+    /// How often the instruction caches were invalidated.
+    pub code_invalidated: u32,
     pub simd: [u128; 32],
     /// Stage 1 says that all is Normal memory.
     pub normal: bool,
@@ -72,6 +74,7 @@ impl Default for FakeCore {
             watched: None,
             stepping: false,
             cleaned: Vec::new(),
+            code_invalidated: 0,
             simd: [0; 32],
             normal: false,
             untold: false,
@@ -187,5 +190,8 @@ impl Core for FakeCore {
     }
     fn clean_invalidate(&mut self, from: Ipa, bytes: u64) {
         self.cleaned.push((from, bytes));
+    }
+    fn invalidate_code(&mut self) {
+        self.code_invalidated += 1;
     }
 }

@@ -184,6 +184,8 @@ pub trait Core {
     /// Cleans and invalidates guest RAM in the data caches, by address, to the point of
     /// coherency. A range that does not lie in one RAM window is left alone.
     fn clean_invalidate(&mut self, from: Ipa, bytes: u64);
+    /// Invalidates the instruction caches.
+    fn invalidate_code(&mut self);
 }
 
 /// What the metal does after a trap.
@@ -256,6 +258,8 @@ struct CpuState {
     l2_extended: u64,
     a9_power: u64,
     a9_diagnostic: u64,
+    /// How many shares of RAM a loop of test and clean has been through.
+    v5_cleaned: u16,
     pmu: Pmu,
     debug: Debug,
     timer: PhysicalTimer,
@@ -323,7 +327,7 @@ impl Vm {
             wrong(
                 &first.node,
                 "this CPU is not known",
-                "use arm,cortex-a9, arm,cortex-a15 or arm,cortex-a57",
+                "use arm,arm926ej-s, arm,cortex-a8, arm,cortex-a9, arm,cortex-a15 or arm,cortex-a57",
             )
         })?;
         let cpus = plan.cpus.iter().map(|c| CpuState {

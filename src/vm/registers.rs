@@ -43,6 +43,12 @@ pub enum Register {
     A9PowerControl,
     A9Diagnostic,
     SetWay,
+    /// ARMv5: all of the data cache, or of both.
+    V5Invalidate,
+    /// ARMv5: cleans a part of the data cache, and tells in Z whether it was the last.
+    V5TestClean,
+    /// ARMv5: there, reads as zero, and without an effect on a guest.
+    V5Nothing,
     Fpsid,
     Mvfr(u8),
     Pmu(PmuRegister),
@@ -155,6 +161,16 @@ impl Vm {
                 }
                 Register::Timer(r) => state.timer.read(r, ticks),
                 Register::Debug(r) => state.debug.read(r, model),
+                Register::V5TestClean if model.v5 => {
+                    let k = state.v5_cleaned;
+                    let last = k >= set_way::V5_SHARES.saturating_sub(1);
+                    state.v5_cleaned = if last { 0 } else { k.saturating_add(1) };
+                    let (k, n) = (k.into(), set_way::V5_SHARES.into());
+                    set_way::clean(self.board.plan(), k, n, core);
+                    // Its target is R15: bit 30 becomes Z.
+                    u64::from(last) << 30
+                }
+                Register::V5Nothing if model.v5 => 0,
                 Register::Tcmtr | Register::Aidr | Register::Zero => 0,
                 _ => return Err(Refused::Undefined),
             });
@@ -186,6 +202,9 @@ impl Vm {
             Register::A9Diagnostic if model.a9_control => {
                 state.a9_diagnostic = value & 0xffff_ffff;
             }
+            // Data that an invalidate would lose is kept (see set_way).
+            Register::V5Invalidate if model.v5 => core.invalidate_code(),
+            Register::V5Nothing if model.v5 => {}
             Register::SetWay => {
                 set_way::maintain(self.board.plan(), model, value as u32, core);
             }

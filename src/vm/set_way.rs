@@ -43,9 +43,17 @@ fn share(model: &Model, operand: u32) -> Option<(u64, u64)> {
 
 /// Carries out one operation by set and way; an operand that names none does nothing.
 pub fn maintain(plan: &Plan, model: &Model, operand: u32, core: &mut impl Core) {
-    let Some((k, n)) = share(model, operand) else {
-        return;
-    };
+    if let Some((k, n)) = share(model, operand) {
+        clean(plan, k, n, core);
+    }
+}
+
+/// Into how many shares a loop of ARMv5's "test and clean" divides RAM: as many as an ARM926EJ-S
+/// with 32 KiB has lines.
+pub const V5_SHARES: u16 = 1024;
+
+/// Cleans and invalidates the `k`-th `n`-th of RAM.
+pub fn clean(plan: &Plan, k: u64, n: u64, core: &mut impl Core) {
     let ram = || {
         plan.windows
             .iter()

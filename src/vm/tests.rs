@@ -471,6 +471,35 @@ fn an_instruction_of_the_boards_cpu_is_emulated_at_the_undef_vector() {
 }
 
 #[test]
+fn armv5s_operations_on_whole_caches_are_an_arm926s_and_no_one_elses() {
+    let mut g = Guest::new("arm,arm926ej-s");
+    // MCR p15, 0, r0, c7, c7, 0: invalidate both caches. Wait for interrupt; TCM region.
+    for word in [0xee07_0f17, 0xee07_0f90, 0xee09_0f11] {
+        assert_eq!(g.undefined(word), Next::Resume);
+        assert_eq!((g.regs.pc, g.regs.mode()), (RAM + 0x104, mode::SVC));
+        g.regs.pc = RAM;
+    }
+    assert_eq!(g.core.code_invalidated, 1);
+
+    // MRC p15, 0, r15, c7, c14, 3 in a loop until Z is set.
+    let loops = (1..=2000).find(|_| {
+        g.undefined(0xee17_ff7e);
+        g.regs.spsr & psr::Z != 0
+    });
+    assert_eq!(loops, Some(1024));
+    let cleaned = g.core.cleaned.iter();
+    assert_eq!(cleaned.map(|(_, bytes)| bytes).sum::<u64>(), 0x1_0000);
+    g.undefined(0xee17_ff7e);
+    assert_eq!(g.regs.spsr & psr::Z, 0, "another loop");
+
+    let mut g = Guest::new(A9);
+    for word in [0xee07_0f17, 0xee17_ff7e, 0xee07_0f90] {
+        g.undefined(word);
+        assert_eq!(g.regs.mode(), mode::UND, "{word:#x}");
+    }
+}
+
+#[test]
 fn swp_exchanges_a_word_or_a_byte_where_the_cpu_has_it() {
     let mut g = Guest::new(A9);
     g.put(RAM + 0x200, 0x8899_aabb);

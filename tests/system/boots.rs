@@ -1,11 +1,13 @@
 //! Whole systems, booted under QEMU on both hosts.
 mod kernel_log;
+mod qemus_board;
 
 use reliquary_cli::machine::Outcome;
 use reliquary_cli::script::{Script, Step};
 use reliquary_cli::verbs::run::boot;
 use reliquary_cli::workspace;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// Plays a script on a system: `> text` is typed, other lines are waited for.
@@ -396,6 +398,56 @@ fn own_firmware_finds_the_secure_gic_and_a_big_endian_bus() {
             );
         }
     }
+}
+
+/// Own firmware prints the same on a board here and on QEMU's own model of it, but for the lines
+/// that tell of the CPU. Gives those.
+fn prints_the_same(board: &str, machine: &[&str]) -> String {
+    let last = format!("PASS {board}");
+    // From the first line on, without line ends of a terminal.
+    let lines = |text: &str| -> Vec<String> {
+        let begins = format!("{board}: begins");
+        let (_, from) = text.split_once(&begins).unwrap_or_else(|| panic!("{text}"));
+        let (said, _) = from.split_once(&last).unwrap_or_else(|| panic!("{from}"));
+        let lines = said.lines().map(|line| line.trim().to_owned());
+        lines.filter(|line| !line.is_empty()).collect()
+    };
+    let of_cpu = |line: &String| line.starts_with("cpu: ");
+    let mut told = String::new();
+    let mut theirs = Vec::new();
+    for host in HOSTS {
+        let ours = lines(&play(&format!("{board}.toml"), host, &[&last]).apart);
+        let (cpu, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(of_cpu);
+        told = cpu.join("\n");
+        if theirs.is_empty() {
+            let program = workspace::target().join("firmware/armv7a-none-eabi/release");
+            let mut qemu = Command::new("qemu-system-arm");
+            qemu.arg("-M").args(machine).arg("-kernel");
+            qemu.arg(program.join(board)).args(["-nic", "none"]);
+            qemu.args(["-display", "none", "-monitor", "none"]);
+            qemu.args(["-audiodev", "none,id=none", "-serial", "stdio"]);
+            theirs = lines(&qemus_board::printed(&mut qemu, &last));
+            theirs.retain(|line| !of_cpu(line));
+        }
+        assert!(ours.len() > 20);
+        assert_eq!(ours, theirs, "on {host}, and QEMU's {board}");
+    }
+    told
+}
+
+/// QEMU's board runs with a Cortex-A8, because the program is code of ARMv7.
+#[test]
+fn versatilepb_prints_what_qemus_board_does() {
+    let told = prints_the_same("versatilepb", &["versatilepb", "-cpu", "cortex-a8"]);
+    for part in ["ID 0x41069265", "ended after 1024 rounds"] {
+        assert!(told.contains(part), "{told}");
+    }
+}
+
+#[test]
+fn realview_pb_a8_prints_what_qemus_board_does() {
+    let told = prints_the_same("realview-pb-a8", &["realview-pb-a8"]);
+    assert_eq!(told, "cpu: ID 0x413fc082");
 }
 
 /// The VM `press` of a system stops with a report that has all of `parts`, and `panel` says hello

@@ -3,23 +3,11 @@
 //! The other log is recorded in the same run, from the same files, so that a new version of
 //! Debian's kernel needs no new recording. What may differ is docs/fidelity.md's table, read
 //! from there.
+use super::qemus_board;
 use reliquary_cli::images;
 use reliquary_cli::workspace;
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
-
-/// QEMU's process: ended when this is dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use std::process::Command;
 
 /// What QEMU's model of `board` prints up to the shell.
 pub fn recorded(board: &str, dtb: &str) -> String {
@@ -37,32 +25,7 @@ pub fn recorded(board: &str, dtb: &str) -> String {
     command.arg("-kernel").arg(images::path("vmlinuz-armmp"));
     command.arg("-initrd").arg(images::path("initramfs-armhf"));
     command.arg("-dtb").arg(images::path(dtb));
-    command.stdin(Stdio::piped()).stderr(Stdio::null());
-    let child = command.stdout(Stdio::piped()).spawn();
-    let mut process = Process(child.expect("qemu-system-arm starts"));
-    let mut out = process.0.stdout.take().expect("its output is piped");
-    let (tell, news) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(size @ 1..) = out.read(&mut buffer) {
-            if tell.send(buffer[..size].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    let until = Instant::now() + Duration::from_secs(300);
-    let mut text = Vec::new();
-    while !text.windows(4).any(|end| end == b"/ # ") {
-        let left = until.saturating_duration_since(Instant::now());
-        match news.recv_timeout(left) {
-            Ok(bytes) => text.extend(bytes),
-            Err(why) => panic!(
-                "QEMU's {board} reaches no shell ({why}):\n{}",
-                String::from_utf8_lossy(&text)
-            ),
-        }
-    }
-    String::from_utf8_lossy(&text).into_owned()
+    qemus_board::printed(&mut command, "/ # ")
 }
 
 /// A row of the table.

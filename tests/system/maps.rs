@@ -68,6 +68,26 @@ fn debians_vexpress_a15_imports_as_its_map_says() {
 }
 
 #[test]
+fn the_maps_that_were_written_by_hand_are_sound() {
+    for (name, sum) in [
+        (
+            "versatilepb",
+            "sound: 1 CPUs, 30 devices, 32 windows, 35 wires",
+        ),
+        (
+            "realview-pb-a8",
+            "sound: 1 CPUs, 29 devices, 31 windows, 22 wires",
+        ),
+    ] {
+        let map = workspace::root().join(format!("platforms/{name}.dts"));
+        let checked = board(&["check", map.to_str().unwrap()]);
+        assert!(checked.status.success(), "{}", text(&checked.stderr));
+        let said = text(&checked.stdout);
+        assert!(said.contains(sum), "{said}");
+    }
+}
+
+#[test]
 fn what_is_no_tree_is_not_imported() {
     let none = workspace::root().join("docs/reference/board.md");
     let imported = board(&["import", none.to_str().unwrap(), "-o", "-"]);

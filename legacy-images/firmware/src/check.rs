@@ -96,7 +96,10 @@ pub fn end(last: fmt::Arguments<'_>) -> ! {
             registers.write(0xa0, 0);
             registers.write(0xa4, 0xc080_0000);
         }
-        None => {}
+        Some(Board {
+            off: Off::Never, ..
+        })
+        | None => {}
     }
     loop {
         // SAFETY: waits.

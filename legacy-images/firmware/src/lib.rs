@@ -18,6 +18,7 @@ pub mod gic;
 #[cfg(target_arch = "arm")]
 pub mod identity;
 pub mod loadstore;
+pub mod versatile;
 
 /// A board, as far as every program needs it.
 pub struct Board {
@@ -33,6 +34,8 @@ pub enum Off {
     Psci,
     /// The versatile express configuration bus, from the system registers at this address.
     Configuration(usize),
+    /// Not at all: the program waits.
+    Never,
 }
 
 /// QEMU virt's layout, 64-bit.
@@ -54,4 +57,14 @@ pub const VEXPRESS_A9: Board = Board {
 pub const VEXPRESS_A15: Board = Board {
     console: 0x1c09_0000,
     off: Off::Configuration(0x1c01_0000),
+};
+/// Versatile Platform Baseboard for ARM926EJ-S.
+pub const VERSATILEPB: Board = Board {
+    console: 0x101f_1000,
+    off: Off::Never,
+};
+/// RealView Platform Baseboard for Cortex-A8.
+pub const REALVIEW_PB_A8: Board = Board {
+    console: 0x1000_9000,
+    off: Off::Never,
 };

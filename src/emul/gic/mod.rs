@@ -105,6 +105,19 @@ impl Config {
         }
     }
 
+    /// A PL390 as the RealView PB-A8 has it: one CPU interface, no Security Extensions, 16 levels
+    /// of priority (DUI 0417D, 4.11).
+    pub const fn pl390(cpus: u8, interrupts: u16) -> Self {
+        Self {
+            security: false,
+            priority_bits: 4,
+            gicd_iidr: 0x0000_043b,
+            gicc_iidr: 0x3901_043b,
+            icfgr1: 0,
+            ..Self::cortex_a9(cpus, interrupts)
+        }
+    }
+
     /// The interrupt controller of a Cortex-A15 MPCore (DDI 0438, 8.3).
     pub const fn cortex_a15(cpus: u8, interrupts: u16, security: bool) -> Self {
         Self {

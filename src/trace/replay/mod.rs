@@ -174,15 +174,16 @@ impl Replay {
                 _ => None,
             });
             let name = names.name(index).unwrap_or_default();
-            let controls =
-                catalog::find(&device.compatible).is_some_and(catalog::Entry::drives_cpus);
             let wired = board.wired_lines(index).0;
             known.push(Known {
                 blocks: blocks.collect(),
                 compatible: device.compatible.clone(),
                 description: catalog::description(&device.compatible),
                 serial: board.has_serial(index),
-                wired: match (header.observed.lines, header.observed.cpu_lines && controls) {
+                wired: match (
+                    header.observed.lines,
+                    header.observed.cpu_lines && device.drives_cpus,
+                ) {
                     (_, true) => u64::MAX,
                     (true, false) => wired,
                     (false, false) => 0,

@@ -46,5 +46,6 @@ pub const MODEL: Model = Model {
     dbgdevid: 0x0111_0f13,
     l2_control: true,
     a9_control: false,
+    v5: false,
     swp: false,
 };

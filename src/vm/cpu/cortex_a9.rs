@@ -48,5 +48,6 @@ pub const MODEL: Model = Model {
     dbgdevid: 0,
     l2_control: false,
     a9_control: true,
+    v5: false,
     swp: true,
 };

@@ -236,6 +236,7 @@ impl Core for Bench {
     fn clean_invalidate(&mut self, _: Ipa, bytes: u64) {
         assert!(bytes <= RAM_BYTES);
     }
+    fn invalidate_code(&mut self) {}
 }
 
 impl Bench {

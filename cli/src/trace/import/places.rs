@@ -1,6 +1,6 @@
 //! Which device of a board an address is of, and which line an interrupt is.
 use super::{Row, What};
-use reliquary::board::catalog::{Entry, ppi_line};
+use reliquary::board::catalog::ppi_line;
 use reliquary::board::plan::Plan;
 use reliquary::board::wiring::Source;
 use reliquary::trace::names::{Names, at_address};
@@ -26,12 +26,8 @@ pub struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub fn of(plan: &'a Plan) -> Self {
-        let drives = |compatible: &str| {
-            reliquary::board::catalog::find(compatible).is_some_and(Entry::drives_cpus)
-        };
-        let mut devices = plan.devices.iter();
         Self {
-            controller: devices.position(|device| drives(&device.compatible)),
+            controller: plan.devices.iter().position(|device| device.drives_cpus),
             names: Names::of(plan),
             plan,
         }
