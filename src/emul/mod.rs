@@ -13,6 +13,7 @@ pub mod cfi_flash;
 pub mod describe;
 pub mod fw_cfg;
 pub mod gic;
+pub mod gic_v3;
 pub mod lan9118;
 pub mod pl011;
 pub mod pl031;

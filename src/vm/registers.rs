@@ -9,6 +9,8 @@ use super::pmu::PmuRegister;
 use super::report::{Reason, Switch};
 use super::timer::TimerRegister;
 use super::{Core, SysReg, Vm, set_way};
+use crate::access::{Initiator, Width};
+use crate::board::{Board, Transaction, World};
 
 /// A register that traps, or that a CPU has and the host may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub enum Register {
     Pmu(PmuRegister),
     Timer(TimerRegister),
     Debug(DebugRegister),
+    /// The interrupt controller's, at its offset there: a GICv3's CPU interface.
+    Gic(u64),
     /// OSLAR_EL1, whose bit 0 is the lock.
     OsLock64,
     /// There, reads as zero, takes no write.
@@ -97,9 +101,12 @@ impl Vm {
         register: Register,
         write: Option<u64>,
     ) -> Result<u64, Refused> {
+        let now = self.now(core);
+        if let Register::Gic(offset) = register {
+            return self.gic_register(cpu, core, user, offset, write);
+        }
         let aarch64 = self.model.aarch64;
         let secure = self.secure();
-        let now = self.now(core);
         let ticks = core.ticks();
         let lines = self.board.cpu_lines(cpu);
         let model = self.model;
@@ -118,7 +125,9 @@ impl Vm {
                 Register::Tlbtr => u64::from(model.tlbtr),
                 Register::Mpidr => state.mpidr,
                 Register::Revidr => u64::from(model.revidr),
-                Register::Id { crm, opc2 } => model.id(crm, opc2),
+                Register::Id { crm, opc2 } => {
+                    model.id(crm, opc2) | gic_field(&self.board, crm, opc2)
+                }
                 Register::Ccsidr => u64::from(model.ccsidr(state.csselr)),
                 Register::Clidr => u64::from(model.clidr),
                 Register::Csselr => u64::from(state.csselr),
@@ -209,6 +218,33 @@ impl Vm {
         Ok(0)
     }
 
+    /// A register of the interrupt controller: undefined where the board's has none.
+    #[inline(never)]
+    fn gic_register(
+        &mut self,
+        cpu: u8,
+        core: &mut impl Core,
+        user: bool,
+        offset: u64,
+        write: Option<u64>,
+    ) -> Result<u64, Refused> {
+        if user {
+            return Err(Refused::Undefined);
+        }
+        let how = Transaction {
+            width: Width::Double,
+            initiator: Initiator::Cpu(cpu),
+            security: self.security(),
+            privileged: true,
+        };
+        let world = World {
+            now: self.now(core),
+            memory: core.memory(),
+        };
+        let done = self.board.system_register(&world, offset, how, write);
+        done.map_err(|_| Refused::Undefined)
+    }
+
     /// Puts the breakpoints on the UNDEF vector where the guest's VBAR has it, and high.
     pub(super) fn watch(&self, core: &mut impl Core) {
         if self.model.aarch64 {
@@ -220,5 +256,15 @@ impl Vm {
             low | inject::vector::UNDEFINED,
             inject::vector::HIGH | inject::vector::UNDEFINED,
         ]));
+    }
+}
+
+/// `ID_PFR1.GIC` (CRm 1, opc2 1) and `ID_AA64PFR0_EL1.GIC` (CRm 4, opc2 0): the system registers of
+/// a GICv3 are there, on a board that has one.
+fn gic_field(board: &Board, crm: u8, opc2: u8) -> u64 {
+    match (crm, opc2) {
+        (1, 1) if board.has_system_registers() => 1 << 28,
+        (4, 0) if board.has_system_registers() => 1 << 24,
+        _ => 0,
     }
 }
