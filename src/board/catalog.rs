@@ -7,8 +7,8 @@ use super::files;
 use super::plan::{CpuPlan, Plan};
 use crate::emul::describe::Description;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, gic_v3, pl011, pl031, pl310,
-    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, gic_v3, pl011, pl031,
+    pl310, primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -260,13 +260,7 @@ pub static TABLE: &[Entry] = &[
         },
     )
     .gic(),
-    entry(
-        "arm,gic-v3",
-        Modelled,
-        "GICv3 interrupt controller",
-        gic_v3,
-    )
-    .gic_v3(),
+    entry("arm,gic-v3", Modelled, "GICv3 interrupt controller", gic_v3).gic_v3(),
     entry(
         "arm,cortex-a9-scu",
         Registers,

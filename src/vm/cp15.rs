@@ -138,9 +138,7 @@ const fn cp15(opc1: u8, crn: u8, crm: u8, opc2: u8) -> Option<Register> {
         (7, 0, 6 | 10 | 14, 2) => Register::SetWay,
         // Those that generate SGIs have 64 bits.
         (12, 0, 11, 4..=7) => return None,
-        (4, 0, 6, 0) | (12, 0, 8..=12, _) => {
-            Register::Gic(system_register(3, 0, crn, crm, opc2))
-        }
+        (4, 0, 6, 0) | (12, 0, 8..=12, _) => Register::Gic(system_register(3, 0, crn, crm, opc2)),
         (9, 0, 12..=14, _) => match PmuRegister::at(crm, opc2) {
             Some(r) => Register::Pmu(r),
             None => return None,

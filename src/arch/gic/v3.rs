@@ -128,7 +128,10 @@ impl GicV3 {
         // ICC_SRE_EL1.SRE is what lets them.
         msr!("S3_0_C12_C12_5", mrs!("S3_0_C12_C12_5") | 1);
         crate::arch::barrier_isb();
-        msr!("S3_4_C12_C11_0", ich_hcr::TC | ich_hcr::TALL0 | ich_hcr::TALL1);
+        msr!(
+            "S3_4_C12_C11_0",
+            ich_hcr::TC | ich_hcr::TALL0 | ich_hcr::TALL1
+        );
         msr!("S3_0_C4_C6_0", 0xff); // ICC_PMR_EL1
         msr!("S3_0_C12_C12_4", mrs!("S3_0_C12_C12_4") | 1 << 1); // ICC_CTLR_EL1.EOImode
         msr!("S3_0_C12_C12_7", 1); // ICC_IGRPEN1_EL1

@@ -116,7 +116,10 @@ impl CpuInterface {
             ctlr: 0,
             pmr: 0,
             enables: [false; 2],
-            bpr: [least_point(config, Set::Zero), least_point(config, Set::One)],
+            bpr: [
+                least_point(config, Set::Zero),
+                least_point(config, Set::One),
+            ],
             active: [0; 2],
             highest: None,
         }
@@ -145,17 +148,17 @@ impl CpuInterface {
         }
     }
 
-    /// The part of a priority that decides on preemption (4.8.3). With one Security state Group 1's
+    /// The bits of a priority that decide on preemption by a group (4.8.3). With one Security state Group 1's
     /// own Binary Point is one higher for the same split; `CBPR` says to use Group 0's.
-    fn group_priority(&self, config: &Config, of: Candidate) -> u8 {
-        let set = match of.group {
+    fn group_mask(&self, config: &Config, group: Group) -> u8 {
+        let set = match group {
             Group::Zero => Set::Zero,
             _ if self.ctlr & CBPR != 0 => Set::Zero,
             _ => Set::One,
         };
         let higher = set == Set::One && !config.security;
         let shift = u32::from(self.bpr_of(set)).wrapping_add(u32::from(!higher));
-        0xffu8.checked_shl(shift).unwrap_or(0) & of.priority
+        0xffu8.checked_shl(shift).unwrap_or(0)
     }
 
     /// The highest active group priority.
@@ -180,9 +183,10 @@ impl CpuInterface {
     /// The interrupt that this interface signals to its CPU, if any.
     pub(super) fn signalled(&self, config: &Config) -> Option<Candidate> {
         let highest = self.highest?;
-        let signalled = highest.priority < self.pmr
-            && u16::from(self.group_priority(config, highest)) < self.running(config);
-        signalled.then_some(highest)
+        let mask = self.group_mask(config, highest.group);
+        let running = self.running(config);
+        let preempts = running == IDLE || highest.priority & mask < running as u8 & mask;
+        (highest.priority < self.pmr && preempts).then_some(highest)
     }
 }
 
@@ -230,7 +234,10 @@ impl GicV3 {
         let register = Register::at(access)?;
         let cpu = access.initiator.cpu();
         let config = &self.config;
-        let interface = self.interfaces.get(cpu).filter(|_| cpu < usize::from(config.cpus));
+        let interface = self
+            .interfaces
+            .get(cpu)
+            .filter(|_| cpu < usize::from(config.cpus));
         let interface = interface.ok_or(Refusal::Forbidden)?;
         Ok(match register {
             Register::Pmr => u64::from(interface.pmr),
@@ -323,9 +330,8 @@ impl GicV3 {
     /// The signalled interrupt is taken.
     fn acknowledge(&mut self, cpu: usize, taken: Candidate) -> u64 {
         if let Some(interface) = self.interfaces.get_mut(cpu) {
-            let level = interface
-                .group_priority(&self.config, taken)
-                .wrapping_shr(u32::from(self.config.group_shift()));
+            let mask = interface.group_mask(&self.config, taken.group);
+            let level = (taken.priority & mask).wrapping_shr(u32::from(self.config.group_shift()));
             *interface.active_of(set_of(taken.group)) |= 1u128.wrapping_shl(u32::from(level));
         }
         let id = usize::from(taken.id);
@@ -366,7 +372,8 @@ impl GicV3 {
     fn send_sgi(&mut self, cpu: usize, register: Register, value: u64) {
         let id = value >> 24 & 0xf;
         let flag = bit(id as u32);
-        let cluster = (value >> 24 & 0xff00_0000 | value >> 16 & 0xff_0000 | value >> 8 & 0xff00) as u32;
+        let cluster =
+            (value >> 24 & 0xff00_0000 | value >> 16 & 0xff_0000 | value >> 8 & 0xff00) as u32;
         for target in self.cpus() {
             let affinity = self.config.affinities.get(target).copied().unwrap_or(0);
             let listed = if value & 1 << 40 != 0 {

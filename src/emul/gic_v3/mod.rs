@@ -159,7 +159,12 @@ impl Config {
         let before = usize::from(region.checked_sub(1)?);
         let room = u64::from(*self.redistributors.get(before)?);
         let within = offset.checked_div(self.stride)?;
-        let first: u64 = self.redistributors.iter().take(before).map(|n| u64::from(*n)).sum();
+        let first: u64 = self
+            .redistributors
+            .iter()
+            .take(before)
+            .map(|n| u64::from(*n))
+            .sum();
         let cpu = first.checked_add(within)?;
         let there = within < room && cpu < u64::from(self.cpus);
         there.then_some((cpu as usize, offset.checked_rem(self.stride)?))
@@ -342,6 +347,9 @@ impl Device for GicV3 {
     }
 
     fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {
-        saved::load(self, from).inspect_err(|_| self.reset(Reset::Cold))
+        saved::load(self, from).inspect_err(|_| {
+            self.interrupts = Interrupts::new();
+            self.reset(Reset::Cold);
+        })
     }
 }
