@@ -4,6 +4,7 @@ use std::env;
 
 const PROGRAMS: [(&str, &str, &str); 19] = [
     ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "gicv3"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
     ("virt-v8.ld", "aarch64", "passthrough64-virt"),
