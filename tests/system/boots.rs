@@ -263,6 +263,56 @@ fn virt_v8_runs_u_boot_in_place_on_a_gicv2_host() {
     u_boot("virt-v8-uboot.toml", "qemu-virt-gicv2", "00000000: 14");
 }
 
+#[test]
+fn virt_v8_gicv3_runs_u_boot_in_place() {
+    u_boot("virt-v8-gicv3-uboot.toml", "qemu-virt", "00000000: 14");
+}
+
+/// Debian's 64-bit kernel finds the GICv3, and takes the timer's and the console's interrupts by it.
+#[test]
+fn virt_v8_gicv3_runs_debians_64_bit_kernel_to_a_shell() {
+    for host in ["qemu-virt", "qemu-virt-max"] {
+        let outcome = play(
+            "virt-v8-gicv3-linux.toml",
+            host,
+            &[
+                "detected: GIC system register CPU interface",
+                "GICv3: 224 SPIs implemented",
+                "GICv3: CPU0: found redistributor 0 region 0:0x00000000080a0000",
+                "/ # ",
+                "> uname -m; cat /proc/interrupts; echo done",
+                "aarch64",
+                "done",
+                "/ # ",
+            ],
+        );
+        let shell = outcome.apart.split("uname -m").nth(1).unwrap_or_default();
+        for name in ["arch_timer", "uart-pl011"] {
+            assert!(interrupts(shell, name) > 0, "{name} in\n{shell}");
+        }
+    }
+}
+
+#[test]
+fn own_firmware_finds_a_gicv3_as_on_qemus_board() {
+    for host in ["qemu-virt", "qemu-virt-max"] {
+        let outcome = play("tests/gicv3.toml", host, &["PASS gicv3"]);
+        for line in [
+            "ok it is there again after its end",
+            "ok a higher priority preempts",
+            "ok until ICC_DIR_EL1",
+            "ok it arrives there",
+            "ok a write of ICC_RPR_EL1",
+        ] {
+            assert!(
+                outcome.apart.contains(line),
+                "no {line} in\n{}",
+                outcome.apart
+            );
+        }
+    }
+}
+
 /// U-Boot finds the board's fw_cfg at its start, reads the directory through it by its own
 /// doubleword store to the DMA address, and prints it as it does on QEMU's `virt`: names padded
 /// to 56 characters. A transfer described by hand moves a file.

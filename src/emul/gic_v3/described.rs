@@ -40,6 +40,7 @@ const BOUNDS: &[Bound] = &[
     theirs("GICD_TYPER", "No1N", 1, 0),
     theirs("GICD_TYPER", "IDbits", 15, 9),
     theirs("GICD_TYPER", "LPIS", 1, 0),
+    theirs("GICR_CTLR", "CES", 1, 0),
     theirs("GICR_TYPER", "CommonLPIAff", 1, 0),
     theirs("GICR_TYPER", "PLPIS", 1, 0),
     theirs("ICC_CTLR_EL1", "IDbits", 1, 0),
@@ -108,7 +109,13 @@ const REGISTERS: &[Register] = &[
     register(0xffd0, "GICD_PIDR4").times(4),
     register(0xffe0, "GICD_PIDR0").times(4),
     register(0xfff0, "GICD_CIDR").times(4),
-    redistributor(0x0000, "GICR_CTLR"),
+    redistributor(0x0000, "GICR_CTLR").fields(&[
+        bit("UWP", 31),
+        bit("RWP", 3),
+        bit("IR", 2),
+        bit("CES", 1),
+        bit("EnableLPIs", 0),
+    ]),
     redistributor(0x0004, "GICR_IIDR"),
     redistributor(0x0008, "GICR_TYPER").bytes(8).fields(&[
         field("Affinity_Value", 63, 32),
