@@ -392,11 +392,10 @@ impl GicV3 {
     /// Whether an SGI of this register reaches a target that has it in this group.
     fn lets_through(&self, register: Register, group: Group) -> bool {
         match register {
-            Register::Sgi0r => group == Group::Zero,
             // A Secure Group 1 SGI is taken as what its target has it, of the Secure groups.
             Register::Sgi1r if self.config.security => group != Group::One,
             Register::Sgi1r => group == Group::One,
-            // The other Security state's.
+            // The other Security state's; with one state, Group 0's as ICC_SGI0R_EL1.
             Register::Asgi1r if self.config.security => group == Group::One,
             _ => group == Group::Zero,
         }

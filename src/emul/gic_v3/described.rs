@@ -53,7 +53,7 @@ const fn redistributor(offset: u64, name: &'static str) -> Register {
 
 /// A register of `SGI_base`.
 const fn private(offset: u64, name: &'static str) -> Register {
-    register(0x1_0000 + offset, name).region(1)
+    register(offset | 0x1_0000, name).region(1)
 }
 
 /// A system register at op0 3, op1 0.
