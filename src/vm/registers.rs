@@ -10,7 +10,7 @@ use super::report::{Reason, Switch};
 use super::timer::TimerRegister;
 use super::{Core, SysReg, Vm, set_way};
 use crate::access::{Initiator, Width};
-use crate::board::{Board, Transaction, World};
+use crate::board::{Board, Reply, Transaction, World};
 
 /// A register that traps, or that a CPU has and the host may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,8 +241,11 @@ impl Vm {
             now: self.now(core),
             memory: core.memory(),
         };
-        let done = self.board.system_register(&world, offset, how, write);
-        done.map_err(|_| Refused::Undefined)
+        match self.board.system_register(&world, offset, how, write) {
+            Ok(Reply::Value(value)) => Ok(value),
+            Ok(_) => Ok(0),
+            Err(_) => Err(Refused::Undefined),
+        }
     }
 
     /// Puts the breakpoints on the UNDEF vector where the guest's VBAR has it, and high.

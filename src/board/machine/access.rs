@@ -2,7 +2,7 @@
 //! ended by the map's policy where nothing answers.
 
 use super::{Board, LEARNED};
-use crate::access::{Access, Refusal, SYSTEM_REGISTERS, Width};
+use crate::access::{Access, SYSTEM_REGISTERS, Width};
 use crate::board::bus::{Found, Miss, Order, Port};
 use crate::board::observe::{Kinds, What};
 use crate::board::plan::{Unclaimed, WindowKind};
@@ -19,8 +19,8 @@ impl Board {
         offset: u64,
         how: Transaction,
         value: Option<u64>,
-    ) -> Result<u64, Refusal> {
-        let device = self.system_registers.ok_or(Refusal::NoRegister)?;
+    ) -> Result<Reply, BusFault> {
+        let device = self.system_registers.ok_or(BusFault::Unclaimed)?;
         let access = Access {
             region: SYSTEM_REGISTERS,
             offset,
@@ -29,12 +29,7 @@ impl Board {
             security: how.security,
             privileged: how.privileged,
         };
-        match self.register(world, device, access, value) {
-            Ok(Reply::Value(value)) => Ok(value),
-            Ok(_) => Ok(0),
-            Err(BusFault::Refused(why)) => Err(why),
-            Err(_) => Err(Refusal::NoRegister),
-        }
+        self.register(world, device, access, value)
     }
 
     pub(super) fn access(

@@ -29,6 +29,7 @@ const fn theirs(register: &'static str, field: &'static str, theirs: u64, ours: 
         field: Some(field),
         allowed: Allowed::Instead {
             source: QEMU,
+            mask: u64::MAX,
             theirs,
             ours,
         },
