@@ -182,6 +182,7 @@ extern "C" fn main() -> ! {
     groups(&mut checks);
     routes(&mut checks);
     undefined(&mut checks);
+    walk(&mut checks);
     checks.finish()
 }
 
@@ -455,4 +456,73 @@ fn undefined(checks: &mut check::Checks) {
 
 fn drop_value(value: u64) {
     core::hint::black_box(value);
+}
+
+/// What [`walk`] has seen after all of its steps, on QEMU 7.2's board.
+const SEEN: u64 = 0x8b44_3013_7ead_c4b3;
+
+/// SGIs 0 to 7 and the SPIs 100 to 107.
+fn chosen(random: u64) -> u32 {
+    let n = random as u32 & 15;
+    if n < 8 { n } else { FREE + (n & 7) }
+}
+
+/// Random commands, each followed by a look at all that shows the interface's state.
+fn walk(checks: &mut check::Checks) {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut seen = 0xcbf2_9ce4_8422_2325_u64;
+    let (mut last, mut count) = (0, 0);
+    for step in 1..=8192 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let (command, value) = (random >> 8 & 31, random >> 16);
+        let id = chosen(value);
+        let (frame, word) = place(id);
+        let mut taken = 0;
+        match command {
+            0..=3 => pend(id),
+            4 => sysreg!("icc_sgi0r_el1", (value & 7) << 24 | 1),
+            5 => sysreg!("icc_sgi1r_el1", (value & 7) << 24 | 1),
+            6..=8 => prioritize(id, (value >> 8) as u8 & 0xf8),
+            9 => frame.write(IGROUPR + word, (value >> 8) as u32),
+            10..=13 => frame.write(ISENABLER + word, bit(id)),
+            14 => frame.write(0x180 + word, bit(id)),
+            15 => frame.write(ICPENDR + word, bit(id)),
+            16 => frame.write(0x380 + word, bit(id)),
+            17 => sysreg!("icc_pmr_el1", value >> 8 & 0xff | (value >> 4 & 8) << 4),
+            18 => sysreg!("icc_bpr0_el1", value >> 8 & 7),
+            19 => sysreg!("icc_bpr1_el1", value >> 8 & 7),
+            20 => sysreg!("icc_ctlr_el1", value >> 8 & 3),
+            21 => GICD.write(CTLR, (value >> 8) as u32 & 3 | 2),
+            22..=24 => taken = sysreg!("icc_iar0_el1") | 1 << 32,
+            25..=27 => taken = sysreg!("icc_iar1_el1") | 1 << 33,
+            28 => sysreg!("icc_eoir0_el1", last),
+            29 => sysreg!("icc_eoir1_el1", last),
+            30 if value & 0x100 == 0 => sysreg!("icc_eoir0_el1", u64::from(id)),
+            30 => sysreg!("icc_eoir1_el1", u64::from(id)),
+            _ => sysreg!("icc_dir_el1", u64::from(id)),
+        }
+        if taken != 0 && taken & 0x3ff < 1020 {
+            last = taken & 0x3ff;
+            count += 1;
+        }
+        for state in [
+            taken,
+            sysreg!("icc_rpr_el1"),
+            sysreg!("icc_hppir0_el1"),
+            sysreg!("icc_hppir1_el1"),
+            sysreg!("icc_ap0r0_el1"),
+            sysreg!("icc_ap1r0_el1"),
+            sysreg!("icc_bpr1_el1"),
+            lines(),
+            u64::from(frame.read(ISPENDR + word)) << 32 | u64::from(frame.read(ISACTIVER + word)),
+        ] {
+            seen = (seen ^ state).wrapping_mul(0x100_0000_01b3);
+        }
+        if step % 256 == 0 {
+            println!("after {step} steps, {count} interrupts: {seen:016x}");
+        }
+    }
+    checks.equal("what a random walk has seen", seen, SEEN);
 }
