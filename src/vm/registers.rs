@@ -92,7 +92,6 @@ impl Register {
 
 impl Vm {
     /// Reads (`write` is `None`) or writes a register of vCPU `cpu`. A write's result is 0.
-    #[allow(clippy::too_many_lines)] // One arm a register: a table.
     pub(super) fn register(
         &mut self,
         cpu: u8,
@@ -101,10 +100,22 @@ impl Vm {
         register: Register,
         write: Option<u64>,
     ) -> Result<u64, Refused> {
-        let now = self.now(core);
-        if let Register::Gic(offset) = register {
-            return self.gic_register(cpu, core, user, offset, write);
+        match register {
+            Register::Gic(offset) => self.gic_register(cpu, core, user, offset, write),
+            other => self.own_register(cpu, core, user, other, write),
         }
+    }
+
+    #[allow(clippy::too_many_lines)] // One arm a register: a table.
+    fn own_register(
+        &mut self,
+        cpu: u8,
+        core: &mut impl Core,
+        user: bool,
+        register: Register,
+        write: Option<u64>,
+    ) -> Result<u64, Refused> {
+        let now = self.now(core);
         let aarch64 = self.model.aarch64;
         let secure = self.secure();
         let ticks = core.ticks();

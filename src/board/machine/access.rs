@@ -29,7 +29,15 @@ impl Board {
             security: how.security,
             privileged: how.privileged,
         };
-        self.register(world, device, access, value)
+        if self.observer.is_some() {
+            return self.register(world, device, access, value);
+        }
+        let served = u16::try_from(device).ok();
+        let served = served.and_then(|device| self.serve(world, device, access, value));
+        match served.ok_or(BusFault::Unclaimed)? {
+            Ok(read) => Ok(value.map_or(Reply::Value(read), |_| Reply::Done)),
+            Err(why) => Err(BusFault::Refused(why)),
+        }
     }
 
     pub(super) fn access(
