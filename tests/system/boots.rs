@@ -293,6 +293,27 @@ fn virt_v8_gicv3_runs_debians_64_bit_kernel_to_a_shell() {
     }
 }
 
+/// By MRC, MCR and MCRR, to which HSTR_EL2 traps too.
+#[test]
+fn debians_32_bit_kernel_takes_its_interrupts_by_a_gicv3() {
+    let outcome = play(
+        "tests/gicv3-a32.toml",
+        "qemu-virt",
+        &[
+            "GICv3: 224 SPIs implemented",
+            "/ # ",
+            "> uname -m; cat /proc/interrupts; echo done",
+            "armv7l",
+            "done",
+            "/ # ",
+        ],
+    );
+    let shell = outcome.apart.split("uname -m").nth(1).unwrap_or_default();
+    for name in ["arch_timer", "uart-pl011"] {
+        assert!(interrupts(shell, name) > 0, "{name} in\n{shell}");
+    }
+}
+
 #[test]
 fn own_firmware_finds_a_gicv3_as_on_qemus_board() {
     for host in ["qemu-virt", "qemu-virt-max"] {
