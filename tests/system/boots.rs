@@ -1,8 +1,11 @@
 //! Whole systems, booted under QEMU on both hosts.
 mod kernel_log;
 
-use reliquary_cli::machine::Outcome;
+use reliquary_cli::machine::{Machine, Outcome};
 use reliquary_cli::script::{Script, Step};
+use reliquary_cli::system::System;
+use reliquary_cli::system::host::Host;
+use reliquary_cli::verbs::build;
 use reliquary_cli::verbs::run::boot;
 use reliquary_cli::workspace;
 use std::path::{Path, PathBuf};
@@ -332,6 +335,34 @@ fn own_firmware_finds_a_gicv3_as_on_qemus_board() {
             );
         }
     }
+}
+
+/// The file is built for a host with a GICv3, and started on one without.
+#[test]
+fn a_board_with_a_gicv3_is_not_started_on_a_host_without_one() {
+    let file = workspace::root().join("systems/tests/gicv3.toml");
+    let system = System::read(&file).unwrap_or_else(|faults| panic!("{faults}"));
+    let built = build::build(&system, None).unwrap_or_else(|faults| panic!("{faults}"));
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("gicv3.img");
+    std::fs::write(&image, &built.file).unwrap();
+    let expect = "@monitor:vm.gic: not started: its board has a GICv3, and this host has none";
+    let outcome = Machine {
+        image: &image,
+        elf: &built.elf,
+        host: &Host::find("qemu-virt-gicv2").unwrap_or_else(|faults| panic!("{faults}")),
+        vms: &built.vms,
+        script: &Script(vec![Step::Expect(expect.to_owned())]),
+        timeout: Some(Duration::from_secs(60)),
+        icount: false,
+        qemu: &[],
+        log: None,
+        show: false,
+        interactive: false,
+    }
+    .run()
+    .unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(outcome.fault().is_none(), "{}", outcome.text);
 }
 
 /// U-Boot finds the board's fw_cfg at its start, reads the directory through it by its own

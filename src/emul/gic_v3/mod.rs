@@ -45,7 +45,7 @@
 
 mod blocks;
 mod cpu_interface;
-mod described;
+mod description;
 mod interrupts;
 mod saved;
 #[cfg(test)]
@@ -58,7 +58,7 @@ use super::{Cx, Device, Line, Lines, Reset};
 use crate::access::{Access, Refusal, SYSTEM_REGISTERS, Security};
 use crate::units::Instant;
 use cpu_interface::CpuInterface;
-pub use described::DESCRIPTION;
+pub use description::DESCRIPTION;
 use interrupts::{Group, Groups, Interrupts};
 
 /// What is configured when a controller is built into a SoC.
