@@ -93,6 +93,21 @@ pub enum Security {
     NonSecure,
 }
 
+/// The [`region`](Access::region) of the registers that CPUs reach by instructions of their own, and
+/// not by addresses: those of an interrupt controller that has its CPU interface there. The offset
+/// is what [`system_register`] gives, and the width is [`Width::Double`].
+pub const SYSTEM_REGISTERS: u8 = u8::MAX;
+
+/// The offset of a system register: eight bytes each, by their encodings in AArch64.
+pub const fn system_register(op0: u8, op1: u8, crn: u8, crm: u8, op2: u8) -> u64 {
+    let encoding = (op0 as u64) << 14
+        | (op1 as u64) << 11
+        | (crn as u64) << 7
+        | (crm as u64) << 3
+        | op2 as u64;
+    encoding << 3
+}
+
 /// An access as a device sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {

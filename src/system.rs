@@ -351,6 +351,9 @@ fn build_guest(
     if a32 && !arch::has_aarch32() {
         return Err("its board is a 32-bit one, and this host has no AArch32 at EL1".to_string());
     }
+    if plan.system_registers().is_some() && !gic::has_system_registers() {
+        return Err("its board has a GICv3, and this host has none".to_string());
+    }
 
     let images = spec
         .loads

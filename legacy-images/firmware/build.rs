@@ -4,6 +4,7 @@ use std::env;
 
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "gicv3"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
     ("virt-v8.ld", "aarch64", "passthrough64-virt"),
@@ -31,8 +32,8 @@ fn main() {
     let here = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let target = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
     println!("cargo:rerun-if-changed=link");
-    for (script, arch, program) in PROGRAMS {
-        if *arch == target {
+    for &(script, arch, program) in PROGRAMS {
+        if arch == target {
             println!("cargo:rustc-link-arg-bin={program}=-L{here}/link");
             println!("cargo:rustc-link-arg-bin={program}=-T{script}");
             println!("cargo:rustc-link-arg-bin={program}=--nmagic");

@@ -39,6 +39,7 @@ run() {
 
 wanted=("$@")
 run virt a64 hello64 'PASS hello64' 'hello q'
+run virt,gic-version=3 a64 gicv3 'PASS gicv3'
 run virt a64 passthrough64-virt 'PASS passthrough64-virt'
 run vexpress-a9 a32 cpu-a9 'PASS cpu-a9'
 run vexpress-a15 a32 cpu-a15 'PASS cpu-a15'

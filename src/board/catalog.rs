@@ -4,12 +4,12 @@ use super::bus::Port;
 use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::files;
-use super::plan::Plan;
+use super::plan::{CpuPlan, Plan};
 use crate::emul::describe::Description;
 use crate::emul::serial::Pacing;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, ns16550,
-    pl011, pl031, pl061, pl190, pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, gic_v3,
+    ns16550, pl011, pl031, pl061, pl190, pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c,
     versatile_sic, versatile_sysreg, vexpress_sysreg,
 };
 use alloc::boxed::Box;
@@ -120,6 +120,9 @@ pub struct Entry {
     pub direct_reads: bool,
     /// How it hangs on the bus: by which pieces a wider access reaches it.
     pub port: Port,
+    /// Whether CPUs reach a part of it by system registers. The host's CPU must have them too, or
+    /// they do not trap.
+    pub system_registers: bool,
 }
 
 impl Entry {
@@ -154,6 +157,7 @@ impl Entry {
             controller: None,
             direct_reads: false,
             port: Port::WORD,
+            system_registers: false,
         }
     }
     /// By another port than one of 32 bits.
@@ -184,6 +188,15 @@ impl Entry {
             outputs: Outputs::Cpus,
         });
         self
+    }
+    /// A GICv3: 64 bits wide, with its CPU interface in system registers.
+    const fn gic_v3(mut self) -> Self {
+        self.controller = Some(Controller {
+            input: gic_v3_input,
+            outputs: Outputs::Cpus,
+        });
+        self.system_registers = true;
+        self.port(Port::DOUBLE)
     }
     const fn lines(mut self, line: OutputLine) -> Self {
         self.line = line;
@@ -301,6 +314,7 @@ pub static TABLE: &[Entry] = &[
         },
     )
     .gic(),
+    entry("arm,gic-v3", Modelled, "GICv3 interrupt controller", gic_v3).gic_v3(),
     entry(
         "arm,pl190-vic",
         Modelled,
@@ -481,6 +495,42 @@ fn sic_line(_: Node<'_, '_>, output: Output) -> u16 {
     }
 }
 
+/// A CPU's redistributor is in the first region of them that has room.
+fn gic_v3(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let affinity = |cpu: &CpuPlan| {
+        let aff3 = (cpu.affinity >> 8) as u32 & 0xff00_0000;
+        aff3 | cpu.affinity as u32 & 0x00ff_ffff
+    };
+    let mut affinities = [0; gic::MAX_CPUS];
+    for (at, cpu) in affinities.iter_mut().zip(&m.plan.cpus) {
+        *at = affinity(cpu);
+    }
+    let cpus = usize::from(m.cpus());
+    let ids = gic_ids(m.node);
+    let affinities = affinities.get(..cpus).unwrap_or_default();
+    let mut config = gic_v3::Config::new(affinities, ids, m.plan.secure);
+    let stride = m.node.cells("redistributor-stride")?;
+    if let Some(stride) = stride.and_then(|mut cells| cells.take_u64(cells.len())) {
+        config.stride = stride.max(gic_v3::REDISTRIBUTOR_BYTES);
+    }
+    let regions = m.node.u32("#redistributor-regions")?.unwrap_or(1) as usize;
+    let blocks = m.node.reg()?;
+    config.redistributors = [0; gic::MAX_CPUS];
+    let rooms = config.redistributors.iter_mut().zip(blocks.iter().skip(1));
+    let mut room = 0usize;
+    for (here, block) in rooms.take(regions) {
+        let frames = block.bytes.checked_div(config.stride).unwrap_or(0);
+        *here = frames.min(gic::MAX_CPUS as u64) as u8;
+        room = room.saturating_add(usize::from(*here));
+    }
+    if room < cpus {
+        let what = format!("its redistributors have room for {room} CPUs, and there are {cpus}");
+        let mend = "after the distributor give it a region of 0x20000 bytes for each CPU";
+        return Err(m.node.wrong(what).property("reg").mend(mend));
+    }
+    Ok(Box::new(gic_v3::GicV3::new(config)))
+}
+
 /// Registers and interrupt are banked: the line of each CPU.
 fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {
     u16::from(output.cpu.unwrap_or(0))
@@ -549,6 +599,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "arm,pl011" => &pl011::DESCRIPTION,
         "ns8250" | "ns16450" | "ns16550" | "ns16550a" => &ns16550::DESCRIPTION,
         "snps,dw-apb-uart" => &dw_uart::DESCRIPTION,
+        "arm,gic-v3" => &gic_v3::DESCRIPTION,
         "arm,pl031" => &pl031::DESCRIPTION,
         "arm,sp804" => &sp804::DESCRIPTION,
         "arm,cortex-a9-gic" | "arm,pl390" => &gic::description::V1,
@@ -596,6 +647,17 @@ pub fn gic_ids(node: Node<'_, '_>) -> u16 {
         _ if node.is_compatible("arm,cortex-a9-gic") => 96,
         _ => 288,
     }
+}
+
+/// The binding of `arm,gic-v3`: as a GICv2's, but a private interrupt is every CPU's.
+fn gic_v3_input(node: Node<'_, '_>, specifier: &[u32; 4]) -> Result<Input, String> {
+    let [kind, number, flags, _] = *specifier;
+    if matches!(kind, 2 | 3) {
+        return Err(format!(
+            "interrupt kind {kind} is of the extended ranges, which are not emulated"
+        ));
+    }
+    gic_input(node, &[kind, number, flags & 0xff | 0xff00, 0])
 }
 
 /// The binding of `arm,gic`: kind (0 is SPI, 1 is PPI), number, flags with the CPUs' mask.

@@ -36,6 +36,8 @@ pub struct Board {
     slots: Vec<Slot>,
     /// Indices of the interrupt controllers whose outputs are the CPUs' inputs.
     controllers: Vec<usize>,
+    /// The one that CPUs reach by system registers.
+    system_registers: Option<usize>,
     /// Changes of inputs that have not reached their devices; room for every input.
     pending: Vec<Change>,
     /// The direct reads of each window: on or off, and whether the metal has been told.
@@ -121,6 +123,7 @@ impl Board {
             wiring,
             slots,
             controllers,
+            system_registers: plan.system_registers(),
             pending: Vec::with_capacity(plan.wires.len()),
             direct: vec![
                 Direct {
@@ -249,6 +252,11 @@ impl Board {
             Some(reply) => reply,
             None => self.far(world, at, how, Some(value & how.width.mask())),
         }
+    }
+
+    /// Whether the interrupt controller is reached by system registers.
+    pub fn has_system_registers(&self) -> bool {
+        self.system_registers.is_some()
     }
 
     /// What a tapped access, answered with [`Reply::Host`], read or wrote: it is the latest of

@@ -6,6 +6,7 @@ use super::devicetree::{Node, Tree};
 use super::error::MapError;
 use super::wiring::{Source, Wire, Wiring};
 use super::{CpuTimer, bus, pass_through};
+use crate::access::SYSTEM_REGISTERS;
 use crate::memory::StoreId;
 use crate::units::{HostPa, Ipa};
 use alloc::borrow::ToOwned;
@@ -264,6 +265,13 @@ impl Plan {
     /// bound. One host device serves one VM.
     pub fn host_device_of_both(&self, other: &Plan) -> Option<&str> {
         pass_through::shared(self, other)
+    }
+
+    /// The index of the interrupt controller that CPUs reach by system registers, if there is one:
+    /// such a board needs a host whose CPUs have a GICv3's.
+    pub fn system_registers(&self) -> Option<usize> {
+        let has = |d: &DevicePlan| catalog::find(&d.compatible).is_some_and(|e| e.system_registers);
+        self.devices.iter().position(has)
     }
 
     /// Whether `at` to `at + bytes` is one window's RAM.
@@ -544,8 +552,9 @@ impl Reading {
         });
         let mut stored = 0u64;
         for (region, (at, bytes)) in blocks.into_iter().enumerate() {
-            let region = u8::try_from(region)
-                .map_err(|_| node.wrong("more than 256 register blocks").property("reg"))?;
+            let region = u8::try_from(region).ok().filter(|n| *n < SYSTEM_REGISTERS);
+            let region = region
+                .ok_or_else(|| node.wrong("more than 255 register blocks").property("reg"))?;
             let kind = match store {
                 Some(store) => WindowKind::DirectReads {
                     device,

@@ -14,6 +14,7 @@ pub mod describe;
 pub mod dw_uart;
 pub mod fw_cfg;
 pub mod gic;
+pub mod gic_v3;
 pub mod lan9118;
 pub mod ns16550;
 pub mod pl011;

@@ -7,6 +7,7 @@ use super::debug::DebugRegister;
 use super::pmu::PmuRegister;
 use super::registers::Register;
 use super::timer::TimerRegister;
+use crate::access::system_register;
 
 /// A move between a coprocessor and one or two general registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,9 @@ const fn cp15(opc1: u8, crn: u8, crm: u8, opc2: u8) -> Option<Register> {
         (7, 0, 10 | 14, 3) => Register::V5TestClean,
         // The wait for interrupt, prefetch, lockdown, TCM regions, the debug override.
         (7, 0, 0, 4) | (7, 0, 13, 1) | (9, 0, 0 | 1, 0 | 1) | (15, 7, 0, 0) => Register::V5Nothing,
+        // Those that generate SGIs have 64 bits.
+        (12, 0, 11, 4..=7) => return None,
+        (4, 0, 6, 0) | (12, 0, 8..=12, _) => Register::Gic(system_register(3, 0, crn, crm, opc2)),
         (9, 0, 12..=14, _) => match PmuRegister::at(crm, opc2) {
             Some(r) => Register::Pmu(r),
             None => return None,
@@ -174,6 +178,8 @@ const fn cp15_two(opc1: u8, crm: u8) -> Option<Register> {
         (0, 14) => Register::Timer(TimerRegister::Counter),
         (2, 14) => Register::Timer(TimerRegister::Compare),
         (0, 9) => Register::Pmu(PmuRegister::Cycles),
+        // ICC_SGI1R, ICC_ASGI1R, ICC_SGI0R: AArch64 has them one behind the other.
+        (0..=2, 12) => Register::Gic(system_register(3, 0, 12, 11, opc1.wrapping_add(5))),
         _ => return None,
     })
 }
@@ -242,6 +248,13 @@ mod tests {
             (0xee1e_0f32, Register::Timer(TimerRegister::Control)),
             (0xee10_0e10, Register::Debug(DebugRegister::Identification)),
             (0xee01_0e90, Register::Debug(DebugRegister::OsLockAccess)),
+            // MRC p15, 0, r0, c12, c12, 0: ICC_IAR1. MCR p15, 0, r0, c4, c6, 0: ICC_PMR.
+            (0xee1c_0f1c, Register::Gic(system_register(3, 0, 12, 12, 0))),
+            (0xee04_0f16, Register::Gic(system_register(3, 0, 4, 6, 0))),
+            // MCRR p15, 0 to 2, r0, r1, c12: ICC_SGI1R, ICC_ASGI1R, ICC_SGI0R.
+            (0xec41_0f0c, Register::Gic(system_register(3, 0, 12, 11, 5))),
+            (0xec41_0f1c, Register::Gic(system_register(3, 0, 12, 11, 6))),
+            (0xec41_0f2c, Register::Gic(system_register(3, 0, 12, 11, 7))),
         ] {
             let found = Move::of_instruction(word).and_then(|m| m.register());
             assert_eq!(found, Some(register), "{word:#x}");

@@ -72,6 +72,16 @@
 //! | 1 | EL1PCEN | 0 | CNTP is emulated on the board's clock; EL2 keeps its own CNTHP. |
 //! | 2 | EVNTEN | 0 | The guest's event stream is CNTKCTL's. |
 //!
+//! ## ICH_HCR_EL2
+//!
+//! On a host with a GICv3, whatever the board has.
+//!
+//! | bit | name | value | reason |
+//! |---|---|---|---|
+//! | 0 | En | 0 | The host's list registers are not used: the board's controller drives VI and VF. |
+//! | 10 | TC | 1 | ICC_PMR, ICC_CTLR, ICC_RPR, ICC_DIR and the registers that generate SGIs are the board's controller's, or undefined. |
+//! | 11, 12 | TALL0, TALL1 | 1 | As TC: the registers of Group 0 and Group 1. |
+//!
 //! ## VTCR_EL2
 //!
 //! | bits | name | value | reason |
@@ -137,6 +147,14 @@ pub mod mdcr {
     pub const TDA: u64 = 1 << 9;
     pub const TDOSA: u64 = 1 << 10;
     pub const TDRA: u64 = 1 << 11;
+}
+
+/// ICH_HCR_EL2.
+pub mod ich_hcr {
+    #![allow(missing_docs)]
+    pub const TC: u64 = 1 << 10;
+    pub const TALL0: u64 = 1 << 11;
+    pub const TALL1: u64 = 1 << 12;
 }
 
 /// VTCR_EL2.
@@ -287,6 +305,8 @@ mod tests {
         assert_eq!(sum("CPTR_EL2", 2).0, controls.cptr);
         assert_eq!(sum("MDCR_EL2", 2).0, controls.mdcr);
         assert_eq!(sum("CNTHCTL_EL2", 2), (controls.cnthctl, 7));
+        let gic = ich_hcr::TC | ich_hcr::TALL0 | ich_hcr::TALL1;
+        assert_eq!(sum("ICH_HCR_EL2", 2).0, gic);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use super::pmu::PmuRegister;
 use super::report::{Reason, Switch};
 use super::timer::TimerRegister;
 use super::{Core, SysReg, Vm, set_way};
+use crate::access::{Initiator, Width};
+use crate::board::{Board, Reply, Transaction, World};
 
 /// A register that traps, or that a CPU has and the host may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub enum Register {
     Pmu(PmuRegister),
     Timer(TimerRegister),
     Debug(DebugRegister),
+    /// The interrupt controller's, at its offset there: a GICv3's CPU interface.
+    Gic(u64),
     /// OSLAR_EL1, whose bit 0 is the lock.
     OsLock64,
     /// There, reads as zero, takes no write.
@@ -94,7 +98,6 @@ impl Register {
 
 impl Vm {
     /// Reads (`write` is `None`) or writes a register of vCPU `cpu`. A write's result is 0.
-    #[allow(clippy::too_many_lines)] // One arm a register: a table.
     pub(super) fn register(
         &mut self,
         cpu: u8,
@@ -103,9 +106,24 @@ impl Vm {
         register: Register,
         write: Option<u64>,
     ) -> Result<u64, Refused> {
+        match register {
+            Register::Gic(offset) => self.gic_register(cpu, core, user, offset, write),
+            other => self.own_register(cpu, core, user, other, write),
+        }
+    }
+
+    #[allow(clippy::too_many_lines)] // One arm a register: a table.
+    fn own_register(
+        &mut self,
+        cpu: u8,
+        core: &mut impl Core,
+        user: bool,
+        register: Register,
+        write: Option<u64>,
+    ) -> Result<u64, Refused> {
+        let now = self.now(core);
         let aarch64 = self.model.aarch64;
         let secure = self.secure();
-        let now = self.now(core);
         let ticks = core.ticks();
         let lines = self.board.cpu_lines(cpu);
         let model = self.model;
@@ -124,7 +142,9 @@ impl Vm {
                 Register::Tlbtr => u64::from(model.tlbtr),
                 Register::Mpidr => state.mpidr,
                 Register::Revidr => u64::from(model.revidr),
-                Register::Id { crm, opc2 } => model.id(crm, opc2),
+                Register::Id { crm, opc2 } => {
+                    model.id(crm, opc2) | gic_field(&self.board, crm, opc2)
+                }
                 Register::Ccsidr => u64::from(model.ccsidr(state.csselr)),
                 Register::Clidr => u64::from(model.clidr),
                 Register::Csselr => u64::from(state.csselr),
@@ -228,6 +248,36 @@ impl Vm {
         Ok(0)
     }
 
+    /// A register of the interrupt controller: undefined where the board's has none.
+    #[inline(never)]
+    fn gic_register(
+        &mut self,
+        cpu: u8,
+        core: &mut impl Core,
+        user: bool,
+        offset: u64,
+        write: Option<u64>,
+    ) -> Result<u64, Refused> {
+        if user {
+            return Err(Refused::Undefined);
+        }
+        let how = Transaction {
+            width: Width::Double,
+            initiator: Initiator::Cpu(cpu),
+            security: self.security(),
+            privileged: true,
+        };
+        let world = World {
+            now: self.now(core),
+            memory: core.memory(),
+        };
+        match self.board.system_register(&world, offset, how, write) {
+            Ok(Reply::Value(value)) => Ok(value),
+            Ok(_) => Ok(0),
+            Err(_) => Err(Refused::Undefined),
+        }
+    }
+
     /// Puts the breakpoints on the UNDEF vector where the guest's VBAR has it, and high.
     pub(super) fn watch(&self, core: &mut impl Core) {
         if self.model.aarch64 {
@@ -239,5 +289,15 @@ impl Vm {
             low | inject::vector::UNDEFINED,
             inject::vector::HIGH | inject::vector::UNDEFINED,
         ]));
+    }
+}
+
+/// `ID_PFR1.GIC` (CRm 1, opc2 1) and `ID_AA64PFR0_EL1.GIC` (CRm 4, opc2 0): the system registers of
+/// a GICv3 are there, on a board that has one.
+fn gic_field(board: &Board, crm: u8, opc2: u8) -> u64 {
+    match (crm, opc2) {
+        (1, 1) if board.has_system_registers() => 1 << 28,
+        (4, 0) if board.has_system_registers() => 1 << 24,
+        _ => 0,
     }
 }

@@ -4,6 +4,7 @@ use super::debug::DebugRegister;
 use super::pmu::PmuRegister;
 use super::registers::Register;
 use super::timer::TimerRegister;
+use crate::access::system_register;
 
 /// One MSR, MRS or SYS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,10 @@ impl Move {
             (3, 0, 0, 0, 5) => Register::Mpidr,
             (3, 0, 0, 0, 6) => Register::Revidr,
             (3, 0, 0, crm @ 1..=7, opc2) => Register::Id { crm, opc2 },
+            (3, 0, 4, 6, 0) | (3, 0, 12, 8..=12, _) => {
+                let (op0, op1, crn, crm, op2) = self.key;
+                Register::Gic(system_register(op0, op1, crn, crm, op2))
+            }
             (3, 1, 0, 0, 0) => Register::Ccsidr,
             (3, 1, 0, 0, 1) => Register::Clidr,
             (3, 1, 0, 0, 7) => Register::Aidr,
@@ -128,10 +133,8 @@ mod tests {
             Some(Register::Pmu(PmuRegister::Type(3)))
         );
         assert_eq!(key(1, 0, 7, 14, 2), Some(Register::SetWay));
-        assert_eq!(
-            key(3, 0, 12, 12, 5),
-            None,
-            "ICC_SRE_EL1 is not this board's"
-        );
+        let iar1 = system_register(3, 0, 12, 12, 0);
+        assert_eq!(key(3, 0, 12, 12, 0), Some(Register::Gic(iar1)));
+        assert_eq!(key(3, 6, 12, 12, 5), None, "ICC_SRE_EL3 is not a guest's");
     }
 }

@@ -13,6 +13,16 @@ use vm_fdt::FdtWriter;
 /// One CPU, RAM at 0x6000_0000 and an emulated device like RAM behind it, a UART at 0x1000_9000,
 /// a GIC at 0x1e00_1000.
 fn map(cpu: &str, secure: bool, more: &dyn Fn(&mut FdtWriter)) -> Vec<u8> {
+    map_with(cpu, secure, None, more)
+}
+
+/// With another controller than the CPU's own: its `compatible` and its second block.
+fn map_with(
+    cpu: &str,
+    secure: bool,
+    gic_of: Option<(&str, [u32; 2])>,
+    more: &dyn Fn(&mut FdtWriter),
+) -> Vec<u8> {
     let mut f = FdtWriter::new().unwrap();
     let root = f.begin_node("").unwrap();
     f.property_u32("#address-cells", 1).unwrap();
@@ -39,20 +49,20 @@ fn map(cpu: &str, secure: bool, more: &dyn Fn(&mut FdtWriter)) -> Vec<u8> {
     f.end_node(memory).unwrap();
     let gic = f.begin_node("interrupt-controller@1e001000").unwrap();
     let a9 = cpu == A9;
-    let gic_of = if a9 {
-        "arm,cortex-a9-gic"
+    let (gic_of, interface) = gic_of.unwrap_or(if a9 {
+        ("arm,cortex-a9-gic", [0x1e00_0100, 0x100])
     } else {
-        "arm,cortex-a15-gic"
-    };
+        ("arm,cortex-a15-gic", [0x1e00_2000, 0x2000])
+    });
     f.property_string("compatible", gic_of).unwrap();
     f.property_u32("#interrupt-cells", 3).unwrap();
     f.property_null("interrupt-controller").unwrap();
-    let interface = if a9 {
-        [0x1e00_0100, 0x100]
+    let bytes = if interface[0] < 0x1e10_0000 {
+        0x1000
     } else {
-        [0x1e00_2000, 0x2000]
+        0x1_0000
     };
-    let reg = [0x1e00_1000, 0x1000, interface[0], interface[1]];
+    let reg = [0x1e00_1000, bytes, interface[0], interface[1]];
     f.property_array_u32("reg", &reg).unwrap();
     f.property_phandle(1).unwrap();
     f.end_node(gic).unwrap();
@@ -201,6 +211,96 @@ impl Guest {
 }
 
 /// MRC or MCR p15: CV and the always condition, opc1, CRn, CRm, opc2, Rt.
+/// A guest on the same board with a GICv3.
+fn with_gicv3(cpu: &str) -> Guest {
+    let gic = ("arm,gic-v3", [0x1e10_0000, 0x2_0000]);
+    let map = map_with(cpu, false, Some(gic), &|_| ());
+    Guest::of(&Plan::read(&map).unwrap_or_else(|errors| panic!("{errors:?}")))
+}
+
+/// The ISS of an MSR, or an MRS, at op0 3, op1 0.
+fn sys64(crn: u64, crm: u64, op2: u64, rt: u64, read: bool) -> u64 {
+    3 << 20 | op2 << 17 | crn << 10 | rt << 5 | crm << 1 | u64::from(read)
+}
+
+#[test]
+fn a_gicv3s_system_registers_reach_the_board_and_the_lines_come_back() {
+    let mut g = with_gicv3(A57);
+    // GICD_CTLR, GICR_WAKER; PPI 30 of Group 1, enabled.
+    for (at, value) in [
+        (0x1e00_1000, 3),
+        (0x1e10_0014, 0),
+        (0x1e11_0080, 1 << 30),
+        (0x1e11_0100, 1 << 30),
+    ] {
+        g.regs.x[0] = value;
+        g.word(at, 0, true);
+    }
+    for (crn, crm, op2, value) in [(4, 6, 0, 0xff), (12, 12, 7, 1)] {
+        g.regs.x[1] = value;
+        assert_eq!(
+            g.trap(ec::SYS64.into(), sys64(crn, crm, op2, 1, false)),
+            Next::Resume
+        );
+    }
+    let world = World {
+        now: Instant(0),
+        memory: g.core.memory(),
+    };
+    let timer = CpuTimer::NonSecurePhysical;
+    g.vm.board.timer_line(&world, 0, timer, true);
+    assert!(g.vm.lines(0).irq);
+    let pc = g.regs.pc;
+    g.trap(ec::SYS64.into(), sys64(12, 12, 0, 2, true));
+    assert_eq!((g.regs.x[2], g.regs.pc), (30, pc + 4), "ICC_IAR1_EL1");
+    assert!(!g.vm.lines(0).irq, "it is active");
+    assert!(g.vm.take_news().has(News::LINES));
+    // ICC_RPR_EL1 has no write.
+    g.trap(ec::SYS64.into(), sys64(12, 11, 3, 1, false));
+    assert_ne!(g.regs.pc, pc + 8, "UNDEF");
+}
+
+#[test]
+fn an_aarch32_guest_has_the_same_registers_by_mrc_and_mcrr() {
+    let mut g = with_gicv3(A15);
+    g.regs.x[1] = 0xa8;
+    g.trap(ec::CP15_32.into(), cp15(0, 4, 6, 0, 1, false));
+    g.trap(ec::CP15_32.into(), cp15(0, 4, 6, 0, 2, true));
+    assert_eq!(g.regs.x[2], 0xa8, "ICC_PMR");
+    g.trap(ec::CP15_32.into(), cp15(0, 12, 12, 5, 2, true));
+    assert_eq!(g.regs.x[2], 7, "ICC_SRE");
+    // SGI 3, of Group 1, to itself by ICC_SGI1R: MCRR p15, 0, r4, r5, c12.
+    g.regs.x[0] = 1 << 3;
+    g.word(0x1e11_0080, 0, true);
+    (g.regs.x[4], g.regs.x[5]) = (3 << 24 | 1, 0);
+    g.trap(ec::CP15_64.into(), 5 << 10 | 4 << 5 | 12 << 1);
+    g.word(0x1e11_0200, 0, false);
+    assert_eq!(g.regs.x[0], 1 << 3, "GICR_ISPENDR0");
+}
+
+#[test]
+fn id_registers_show_a_gicv3s_interface_on_a_board_that_has_one() {
+    let field = |mut g: Guest| {
+        g.trap(ec::SYS64.into(), sys64(0, 4, 0, 1, true));
+        g.trap(ec::SYS64.into(), sys64(0, 1, 1, 2, true));
+        (g.regs.x[1] >> 24 & 0xf, g.regs.x[2] >> 28)
+    };
+    assert_eq!(field(with_gicv3(A57)), (1, 1));
+    assert_eq!(field(Guest::new(A57)), (0, 0));
+}
+
+#[test]
+fn on_a_board_without_a_gicv3_its_registers_are_undefined() {
+    for (crn, crm, op2) in [(4, 6, 0), (12, 12, 0), (12, 12, 5), (12, 11, 5)] {
+        let mut g = Guest::new(A57);
+        let (pc, vbar) = (g.regs.pc, 0x6000_0000);
+        g.core.set(SysReg::VbarEl1, vbar);
+        g.trap(ec::SYS64.into(), sys64(crn, crm, op2, 1, true));
+        assert_eq!(g.core.get(SysReg::ElrEl1), pc);
+        assert_eq!(g.regs.pc, vbar + 0x200, "UNDEF at EL1");
+    }
+}
+
 fn cp15(opc1: u64, crn: u64, crm: u64, opc2: u64, rt: u64, read: bool) -> u64 {
     1 << 24 | 14 << 20 | opc2 << 17 | opc1 << 14 | crn << 10 | rt << 5 | crm << 1 | u64::from(read)
 }

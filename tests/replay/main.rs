@@ -131,3 +131,43 @@ fn a_counter_two_ticks_off_is_outside_its_bound() {
     );
     assert_eq!(summary.divergences(), 1, "{}", told(&summary));
 }
+
+/// The system registers of a GICv3 are recorded and replayed as a block of their own.
+#[test]
+fn system_registers_are_replayed_and_named() {
+    let header = "\
+        # reliquary-trace 1\n\
+        # board virt-v8-gicv3  source hand  observed cpu-lines\n\
+        # note by IHI 0069: a virtual timer's interrupt from its line to its end\n";
+    let gic = "interrupt-controller@8000000";
+    let records = "\
+        0 0 G w 0x0 4 0x3\n\
+        0 0 G w1 0x14 4 0x0\n\
+        0 0 G w1 0x10080 4 0x8000000\n\
+        0 0 G w1 0x10100 4 0x8000000\n\
+        10 0 G w255 0x61180 8 0xf0\n\
+        10 0 G w255 0x63338 8 0x1\n\
+        20 - G i 1035 1\n\
+        20 - G o 0 1\n\
+        30 0 G r255 0x63300 8 0x1b\n\
+        30 - G o 0 0\n\
+        40 0 G r255 0x63268 8 abort\n\
+        50 0 G w255 0x63308 8 0x1b\n\
+        50 - G o 0 1\n\
+        # end\n";
+    let replayed = |records: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hand.trace");
+        std::fs::write(&file, format!("{header}{}", records.replace('G', gic))).unwrap();
+        whole(&file)
+    };
+    let summary = replayed(records);
+    assert_eq!(summary.divergences(), 0, "{}", told(&summary));
+    let summary = replayed(&records.replace("0x63300 8 0x1b", "0x63300 8 0x1c"));
+    assert_eq!(summary.divergences(), 1, "{}", told(&summary));
+    assert!(
+        told(&summary).contains("ICC_IAR1_EL1"),
+        "{}",
+        told(&summary)
+    );
+}

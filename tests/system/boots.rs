@@ -2,8 +2,11 @@
 mod kernel_log;
 mod qemus_board;
 
-use reliquary_cli::machine::Outcome;
+use reliquary_cli::machine::{Machine, Outcome};
 use reliquary_cli::script::{Script, Step};
+use reliquary_cli::system::System;
+use reliquary_cli::system::host::Host;
+use reliquary_cli::verbs::build;
 use reliquary_cli::verbs::run::boot;
 use reliquary_cli::workspace;
 use std::path::{Path, PathBuf};
@@ -263,6 +266,105 @@ fn virt_v8_runs_u_boot_in_place_on_a_gicv3_host() {
 #[test]
 fn virt_v8_runs_u_boot_in_place_on_a_gicv2_host() {
     u_boot("virt-v8-uboot.toml", "qemu-virt-gicv2", "00000000: 14");
+}
+
+#[test]
+fn virt_v8_gicv3_runs_u_boot_in_place() {
+    u_boot("virt-v8-gicv3-uboot.toml", "qemu-virt", "00000000: 14");
+}
+
+/// Debian's 64-bit kernel finds the GICv3, and takes the timer's and the console's interrupts by it.
+#[test]
+fn virt_v8_gicv3_runs_debians_64_bit_kernel_to_a_shell() {
+    for host in ["qemu-virt", "qemu-virt-max"] {
+        let outcome = play(
+            "virt-v8-gicv3-linux.toml",
+            host,
+            &[
+                "detected: GIC system register CPU interface",
+                "GICv3: 224 SPIs implemented",
+                "GICv3: CPU0: found redistributor 0 region 0:0x00000000080a0000",
+                "/ # ",
+                "> uname -m; cat /proc/interrupts; echo done",
+                "aarch64",
+                "done",
+                "/ # ",
+            ],
+        );
+        let shell = outcome.apart.split("uname -m").nth(1).unwrap_or_default();
+        for name in ["arch_timer", "uart-pl011"] {
+            assert!(interrupts(shell, name) > 0, "{name} in\n{shell}");
+        }
+    }
+}
+
+/// By MRC, MCR and MCRR, to which HSTR_EL2 traps too.
+#[test]
+fn debians_32_bit_kernel_takes_its_interrupts_by_a_gicv3() {
+    let outcome = play(
+        "tests/gicv3-a32.toml",
+        "qemu-virt",
+        &[
+            "GICv3: 224 SPIs implemented",
+            "/ # ",
+            "> uname -m; cat /proc/interrupts; echo done",
+            "armv7l",
+            "done",
+            "/ # ",
+        ],
+    );
+    let shell = outcome.apart.split("uname -m").nth(1).unwrap_or_default();
+    for name in ["arch_timer", "uart-pl011"] {
+        assert!(interrupts(shell, name) > 0, "{name} in\n{shell}");
+    }
+}
+
+#[test]
+fn own_firmware_finds_a_gicv3_as_on_qemus_board() {
+    for host in ["qemu-virt", "qemu-virt-max"] {
+        let outcome = play("tests/gicv3.toml", host, &["PASS gicv3"]);
+        for line in [
+            "ok it is there again after its end",
+            "ok a higher priority preempts",
+            "ok until ICC_DIR_EL1",
+            "ok it arrives there",
+            "ok a write of ICC_RPR_EL1",
+        ] {
+            assert!(
+                outcome.apart.contains(line),
+                "no {line} in\n{}",
+                outcome.apart
+            );
+        }
+    }
+}
+
+/// The file is built for a host with a GICv3, and started on one without.
+#[test]
+fn a_board_with_a_gicv3_is_not_started_on_a_host_without_one() {
+    let file = workspace::root().join("systems/tests/gicv3.toml");
+    let system = System::read(&file).unwrap_or_else(|faults| panic!("{faults}"));
+    let built = build::build(&system, None).unwrap_or_else(|faults| panic!("{faults}"));
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("gicv3.img");
+    std::fs::write(&image, &built.file).unwrap();
+    let expect = "@monitor:vm.gic: not started: its board has a GICv3, and this host has none";
+    let outcome = Machine {
+        image: &image,
+        elf: &built.elf,
+        host: &Host::find("qemu-virt-gicv2").unwrap_or_else(|faults| panic!("{faults}")),
+        vms: &built.vms,
+        script: &Script(vec![Step::Expect(expect.to_owned())]),
+        timeout: Some(Duration::from_secs(60)),
+        icount: false,
+        qemu: &[],
+        log: None,
+        show: false,
+        interactive: false,
+    }
+    .run()
+    .unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(outcome.fault().is_none(), "{}", outcome.text);
 }
 
 /// U-Boot finds the board's fw_cfg at its start, reads the directory through it by its own

@@ -440,6 +440,28 @@ fn a_timer_of_another_rate_than_the_hosts_is_told() {
 }
 
 #[test]
+fn a_board_with_a_gicv3_on_a_host_without_one_is_told() {
+    let board = board("arm,cortex-a15-gic", "arm,gic-v3")
+        .replace("<0x08010000 0x2000>", "<0x08020000 0x20000>")
+        .replace("<0x08000000 0x1000>", "<0x08000000 0x10000>");
+    Bench::new(&board, SYSTEM).check().unwrap();
+    let faults = faults_of(&board, &system("qemu-virt", "qemu-virt-gicv2"));
+    assert_fault(
+        &faults,
+        "system.toml",
+        4,
+        "the host qemu-virt-gicv2 has none",
+    );
+}
+
+#[test]
+fn redistributors_without_room_for_all_cpus_are_told() {
+    let board = board("arm,cortex-a15-gic", "arm,gic-v3");
+    let faults = faults_of(&board, SYSTEM);
+    assert_fault(&faults, "board.dts", 15, "room for 0 CPUs, and there are 1");
+}
+
+#[test]
 fn a_key_that_is_missing_is_told_at_its_vm() {
     assert_fault(
         &faults_of(BOARD, &system("board = \"board.dts\"\n", "")),

@@ -3,7 +3,7 @@ use super::{System, Vm};
 use crate::fault::{Fault, Faults, Result, did_you_mean};
 use crate::tree::{Region, Tree, source};
 use crate::workspace;
-use reliquary::board::{MapError, Plan};
+use reliquary::board::{Board, MapError, Plan};
 use std::path::{Path, PathBuf};
 
 /// A board as one VM has it.
@@ -112,7 +112,10 @@ impl VmBoard {
             find(&vm.board.value, folder).map_err(|fault| fault.at(&system.file, vm.board.line))?;
         let mut map = Tree::of_file(&file)?;
         // As it is written first: the VM's share of it cannot hide what is wrong with it.
-        Plan::read(&map.write()).map_err(|errors| map_faults(&file, errors))?;
+        // A device may refuse its node, too.
+        Plan::read(&map.write())
+            .and_then(|plan| Board::build(&plan).map_err(|error| vec![error]))
+            .map_err(|errors| map_faults(&file, errors))?;
         if let Some(error) = circle(&map) {
             return Err(map_faults(&file, vec![error]));
         }

@@ -104,6 +104,14 @@ impl Host {
         })
     }
 
+    /// Whether it has a GICv3.
+    pub fn has_gicv3(&self) -> bool {
+        let nodes = self.tree.walk();
+        nodes
+            .iter()
+            .any(|(_, node, _)| node.is_compatible("arm,gic-v3"))
+    }
+
     /// Its PL011: the one that `/chosen` names, or else the first.
     pub fn console(&self) -> Option<u64> {
         let nodes = self.tree.walk();

@@ -10,7 +10,7 @@ use reliquary::bundle::ARENA_BYTES;
 /// Bytes of memory that the hypervisor itself takes, at most: its image, stacks and tables.
 const OWN_MEMORY: u64 = (16 << 20) + ARENA_BYTES;
 
-/// Cores that the host lacks, memory that it lacks, a timer of another rate.
+/// Cores that the host lacks, memory that it lacks, a timer of another rate, a GICv3.
 pub fn check_host(system: &System, host: &Host, vms: &[PreparedVm]) -> Vec<Fault> {
     let mut faults = Vec::new();
     for vm in &system.vms {
@@ -62,6 +62,15 @@ pub fn check_host(system: &System, host: &Host, vms: &[PreparedVm]) -> Vec<Fault
             faults.push(Fault::new(what).at(&system.file, line).mend(mend));
         }
         left = left.saturating_sub(need);
+        if vm.board.plan.system_registers().is_some() && !host.has_gicv3() {
+            let what = format!(
+                "vm.{}: the board has a GICv3, and the host {} has none: without its system registers a guest's do not trap",
+                vm.name, host.name
+            );
+            let line = described.map_or(1, |vm| vm.board.line);
+            let mend = "take a host with a GICv3, as qemu-virt";
+            faults.push(Fault::new(what).at(&system.file, line).mend(mend));
+        }
         let theirs = vm
             .board
             .plan

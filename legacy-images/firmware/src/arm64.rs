@@ -115,6 +115,11 @@ pub struct Frame {
 /// The vector's number of an IRQ at the current level on SP_EL1.
 pub const IRQ: u64 = 5;
 
+/// The vector's number of an FIQ there.
+pub const FIQ: u64 = 6;
+/// The vector's number of a synchronous exception there.
+pub const SYNCHRONOUS: u64 = 4;
+
 /// Reads a system register.
 #[macro_export]
 macro_rules! sysreg {
@@ -128,7 +133,7 @@ macro_rules! sysreg {
     }};
     ($name:literal, $value:expr) => {{
         let value: u64 = $value;
-        // SAFETY: a timer's register, which changes no memory.
+        // SAFETY: a timer's or the interrupt controller's register, which changes no memory.
         unsafe {
             ::core::arch::asm!(concat!("msr ", $name, ", {}"), "isb", in(reg) value,
                 options(nostack));
@@ -158,6 +163,18 @@ pub fn interrupts(on: bool) {
             asm!("msr daifclr, #2", options(nostack));
         } else {
             asm!("msr daifset, #2", options(nostack));
+        }
+    }
+}
+
+/// Lets fast interrupts in, or keeps them out.
+pub fn fast_interrupts(on: bool) {
+    // SAFETY: as `interrupts`, of PSTATE.F.
+    unsafe {
+        if on {
+            asm!("msr daifclr, #1", options(nostack));
+        } else {
+            asm!("msr daifset, #1", options(nostack));
         }
     }
 }

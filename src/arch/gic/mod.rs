@@ -65,6 +65,11 @@ pub fn open(found: Found) -> Result<(), MapRefused> {
     Ok(())
 }
 
+/// Whether it is a GICv3, so that a guest's accesses to the system registers of one trap.
+pub fn has_system_registers() -> bool {
+    matches!(GIC.get(), Some(Gic::V3(_)))
+}
+
 macro_rules! each {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)?;)*) => {$(
         $(#[$doc])*

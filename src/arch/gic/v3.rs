@@ -7,6 +7,7 @@ use crate::arch::mmu::{self, MapRefused, Rights};
 use crate::arch::registers::{mrs, msr};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use reliquary::units::HostPa;
+use reliquary::vm::el2_controls::ich_hcr;
 
 const IROUTER: usize = 0x6000;
 const GICR_WAKER: usize = 0x14;
@@ -119,8 +120,18 @@ impl GicV3 {
         for id in 0..32 {
             sgi.write_byte(IPRIORITYR + id, PRIORITY);
         }
-        msr!("S3_4_C12_C9_5", mrs!("S3_4_C12_C9_5") | 1); // ICC_SRE_EL2.SRE
+        // ICC_SRE_EL2: SRE, and not Enable, so that a guest's ICC_SRE_EL1 traps, where the core
+        // has a choice.
+        msr!("S3_4_C12_C9_5", mrs!("S3_4_C12_C9_5") & !(1 << 3) | 1);
         crate::arch::barrier_isb();
+        // A guest's CPU interface is its board's, or is not there at all: all of its registers trap.
+        // ICC_SRE_EL1.SRE is what lets them.
+        msr!("S3_0_C12_C12_5", mrs!("S3_0_C12_C12_5") | 1);
+        crate::arch::barrier_isb();
+        msr!(
+            "S3_4_C12_C11_0",
+            ich_hcr::TC | ich_hcr::TALL0 | ich_hcr::TALL1
+        );
         msr!("S3_0_C4_C6_0", 0xff); // ICC_PMR_EL1
         msr!("S3_0_C12_C12_4", mrs!("S3_0_C12_C12_4") | 1 << 1); // ICC_CTLR_EL1.EOImode
         msr!("S3_0_C12_C12_7", 1); // ICC_IGRPEN1_EL1

@@ -2,7 +2,7 @@
 //! ended by the map's policy where nothing answers.
 
 use super::{Board, LEARNED};
-use crate::access::{Access, Width};
+use crate::access::{Access, SYSTEM_REGISTERS, Width};
 use crate::board::bus::{Found, Miss, Order, Port};
 use crate::board::observe::{Kinds, What};
 use crate::board::plan::{Unclaimed, WindowKind};
@@ -10,6 +10,36 @@ use crate::board::{BusFault, RecentAccess, Reply, Transaction, World};
 use crate::units::{HostPa, Ipa};
 
 impl Board {
+    /// An access to a system register of the interrupt controller, at the offset that
+    /// [`system_register`](crate::access::system_register) gives; a refusal is an instruction that
+    /// is undefined here.
+    pub fn system_register(
+        &mut self,
+        world: &World<'_>,
+        offset: u64,
+        how: Transaction,
+        value: Option<u64>,
+    ) -> Result<Reply, BusFault> {
+        let device = self.system_registers.ok_or(BusFault::Unclaimed)?;
+        let access = Access {
+            region: SYSTEM_REGISTERS,
+            offset,
+            width: how.width,
+            initiator: how.initiator,
+            security: how.security,
+            privileged: how.privileged,
+        };
+        if self.observer.is_some() {
+            return self.register(world, device, access, value);
+        }
+        let served = u16::try_from(device).ok();
+        let served = served.and_then(|device| self.serve(world, device, access, value));
+        match served.ok_or(BusFault::Unclaimed)? {
+            Ok(read) => Ok(value.map_or(Reply::Value(read), |_| Reply::Done)),
+            Err(why) => Err(BusFault::Refused(why)),
+        }
+    }
+
     pub(super) fn access(
         &mut self,
         world: &World<'_>,

@@ -149,7 +149,7 @@ impl Board {
 
     /// An access to a device; none if there is no such device.
     #[inline]
-    fn serve(
+    pub(super) fn serve(
         &mut self,
         world: &World<'_>,
         device: u16,

@@ -81,14 +81,14 @@ fn lanes(access: Access) -> core::ops::Range<usize> {
 }
 
 /// Every second bit of `word`, from bit `from` on, as 16 bits; and the inverse.
-fn odd_bits(word: u32) -> u32 {
+pub(in crate::emul) fn odd_bits(word: u32) -> u32 {
     (0..16).fold(0, |out, n: u32| {
         let set = word & bit(n.wrapping_mul(2).wrapping_add(1)) != 0;
         if set { out | bit(n) } else { out }
     })
 }
 
-fn spread_to_odd(half: u32) -> u32 {
+pub(in crate::emul) fn spread_to_odd(half: u32) -> u32 {
     (0..16).fold(0, |out, n: u32| {
         let set = half & bit(n) != 0;
         if set {

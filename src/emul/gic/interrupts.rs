@@ -9,13 +9,13 @@
 use super::MAX_CPUS;
 
 /// Places: word 0 of eight CPUs, then words 1 to 31.
-pub(super) const PLACES: usize = 39;
+pub(in crate::emul) const PLACES: usize = 39;
 
 /// The word of SGI bits in a banked word.
 pub(super) const SGIS: u32 = 0xffff;
 
 /// Where word `n` of a register array is, for `cpu`.
-pub(super) const fn place(cpu: usize, n: usize) -> usize {
+pub(in crate::emul) const fn place(cpu: usize, n: usize) -> usize {
     if n == 0 {
         cpu
     } else {
@@ -24,32 +24,32 @@ pub(super) const fn place(cpu: usize, n: usize) -> usize {
 }
 
 /// Bit `n` of a word.
-pub(super) const fn bit(n: u32) -> u32 {
+pub(in crate::emul) const fn bit(n: u32) -> u32 {
     1u32.wrapping_shl(n)
 }
 
 /// One bit for each interrupt of each place.
 #[derive(Clone, Copy)]
-pub(super) struct Bits([u32; PLACES]);
+pub(in crate::emul) struct Bits([u32; PLACES]);
 
 impl Bits {
-    pub(super) const NONE: Self = Self([0; PLACES]);
+    pub(in crate::emul) const NONE: Self = Self([0; PLACES]);
 
-    pub(super) fn get(&self, place: usize) -> u32 {
+    pub(in crate::emul) fn get(&self, place: usize) -> u32 {
         self.0.get(place).copied().unwrap_or(0)
     }
 
-    pub(super) fn set(&mut self, place: usize, word: u32) {
+    pub(in crate::emul) fn set(&mut self, place: usize, word: u32) {
         if let Some(at) = self.0.get_mut(place) {
             *at = word;
         }
     }
 
-    pub(super) fn insert(&mut self, place: usize, bits: u32) {
+    pub(in crate::emul) fn insert(&mut self, place: usize, bits: u32) {
         self.set(place, self.get(place) | bits);
     }
 
-    pub(super) fn remove(&mut self, place: usize, bits: u32) {
+    pub(in crate::emul) fn remove(&mut self, place: usize, bits: u32) {
         self.set(place, self.get(place) & !bits);
     }
 }

@@ -34,7 +34,7 @@
 mod cpu_interface;
 pub mod description;
 mod distributor;
-mod interrupts;
+pub(in crate::emul) mod interrupts;
 mod saved;
 #[cfg(test)]
 mod tests;
@@ -44,6 +44,7 @@ use super::{Cx, Device, Line, Lines, Reset};
 use crate::access::{Access, Refusal, Security};
 use crate::units::Instant;
 use cpu_interface::CpuInterface;
+pub(in crate::emul) use distributor::{odd_bits, spread_to_odd};
 use interrupts::{Interrupts, SGIS, bit, place};
 
 /// The most CPUs that the architecture has.

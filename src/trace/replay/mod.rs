@@ -24,7 +24,7 @@ use super::memory::Memory;
 use super::names::Names;
 use super::read::{Damage, Reader};
 use super::record::{DeviceName, Event, Port, Record, RegisterAccess, Way};
-use crate::access::{Access, Initiator, Security};
+use crate::access::{Access, Initiator, SYSTEM_REGISTERS, Security};
 use crate::board::observe::{Kinds, Observer, What};
 use crate::board::plan::WindowKind;
 use crate::board::{Board, MapError, Plan, Reply, Transaction, World, catalog};
@@ -175,8 +175,11 @@ impl Replay {
             });
             let name = names.name(index).unwrap_or_default();
             let wired = board.wired_lines(index).0;
+            // System registers have no address: theirs are their offsets.
+            let system =
+                (plan.system_registers() == Some(index)).then_some((SYSTEM_REGISTERS, Ipa(0)));
             known.push(Known {
-                blocks: blocks.collect(),
+                blocks: blocks.chain(system).collect(),
                 compatible: device.compatible.clone(),
                 description: catalog::description(&device.compatible),
                 serial: board.has_serial(index),
@@ -470,6 +473,9 @@ impl Replay {
         let written = recorded.write.then_some(recorded.value.unwrap_or(0));
         self.step(|board, world| {
             let reply = match written {
+                _ if recorded.region == SYSTEM_REGISTERS => {
+                    board.system_register(world, recorded.offset, how, written)
+                }
                 None => board.read(world, at, how),
                 Some(value) => board.write(world, at, how, value),
             };

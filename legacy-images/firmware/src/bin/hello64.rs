@@ -3,7 +3,7 @@
 #![no_main]
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use firmware::arm64::{Frame, IRQ, interrupts, unexpected, wait};
+use firmware::arm64::{Frame, IRQ, SYNCHRONOUS, interrupts, unexpected, wait};
 use firmware::device::Device;
 use firmware::gic::{Gic, SPURIOUS};
 use firmware::{VIRT_V8, check, console, println, sysreg};
@@ -13,6 +13,8 @@ const PHYSICAL_TIMER: u32 = 30;
 const UART: u32 = 33;
 
 static TAKEN: AtomicU32 = AtomicU32::new(0);
+/// Instructions that were undefined.
+static UNDEFINED: AtomicU32 = AtomicU32::new(0);
 
 fn gic() -> Gic {
     // SAFETY: the board's GICv2.
@@ -27,6 +29,11 @@ fn gic() -> Gic {
 /// Takes an interrupt: its number is left in [`TAKEN`], its source is quiet.
 #[unsafe(no_mangle)]
 extern "C" fn exception(vector: u64, frame: &mut Frame) {
+    if vector == SYNCHRONOUS && sysreg!("esr_el1") >> 26 == 0 {
+        UNDEFINED.fetch_add(1, Ordering::Relaxed);
+        frame.elr += 4;
+        return;
+    }
     if vector != IRQ {
         unexpected(vector, frame);
     }
@@ -84,6 +91,19 @@ extern "C" fn main() -> ! {
     );
     checks.equal("exception level", sysreg!("CurrentEL") >> 2 & 3, 1);
     checks.that("the counter has a frequency", hz != 0);
+
+    // A GICv2's CPU has no system registers for it, whatever the host's has.
+    core::hint::black_box(sysreg!("icc_iar1_el1"));
+    core::hint::black_box(sysreg!("icc_pmr_el1"));
+    sysreg!("icc_igrpen1_el1", 1);
+    sysreg!("icc_sgi1r_el1", 1);
+    let undefined = UNDEFINED.load(Ordering::Relaxed).into();
+    checks.equal("a GICv3's system registers are undefined", undefined, 4);
+    checks.equal(
+        "ID_AA64PFR0_EL1.GIC",
+        sysreg!("id_aa64pfr0_el1") >> 24 & 0xf,
+        0,
+    );
 
     gic().open();
     gic().enable(VIRTUAL_TIMER);

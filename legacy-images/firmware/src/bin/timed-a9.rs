@@ -11,8 +11,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use firmware::arm32::{Frame, start_second, unexpected};
 use firmware::device::Device;
 use firmware::gic::{
-    GICC_HPPIR, GICC_RPR, GICD_ICENABLER, GICD_ICPENDR, GICD_IPRIORITYR, GICD_ISENABLER, GICD_ISPENDR,
-    GICD_SGIR, Gic,
+    GICC_HPPIR, GICC_RPR, GICD_ICENABLER, GICD_ICPENDR, GICD_IPRIORITYR, GICD_ISENABLER,
+    GICD_ISPENDR, GICD_SGIR, Gic,
 };
 use firmware::{VEXPRESS_A9, check};
 
