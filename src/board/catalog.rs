@@ -7,8 +7,8 @@ use super::files;
 use super::plan::Plan;
 use crate::emul::describe::Description;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, pl011, pl031, pl310,
-    primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, fw_cfg, gic, lan9118, pl011,
+    pl031, pl310, primecell, ram, sp804, sp810, versatile_i2c, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -331,6 +331,18 @@ pub static TABLE: &[Entry] = &[
     )
     .direct_reads(),
     entry(
+        "smsc,lan9118",
+        Modelled,
+        "LAN9118 Ethernet controller",
+        ethernet,
+    ),
+    entry(
+        "smsc,lan9115",
+        Modelled,
+        "LAN9115 Ethernet controller",
+        ethernet,
+    ),
+    entry(
         "qemu,fw-cfg-mmio",
         Modelled,
         "QEMU's firmware configuration",
@@ -381,6 +393,27 @@ fn flash(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     let flash = cfi_flash::CfiFlash::new(&config)
         .map_err(|why| m.node.wrong(format!("no flash is built like this: {why}")))?;
     Ok(Box::new(flash))
+}
+
+/// A controller whose EEPROM holds the address that the node tells, or one of those that are
+/// assigned locally.
+fn ethernet(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let mut config = lan9118::Config::lan9118([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+    if !m.node.is_compatible("smsc,lan9118") {
+        config.id = lan9118::Config::LAN9115;
+    }
+    for name in ["mac-address", "local-mac-address"] {
+        let Some(bytes) = m.node.property(name) else {
+            continue;
+        };
+        config.mac = bytes.try_into().map_err(|_| {
+            m.node
+                .wrong("an Ethernet address has six bytes")
+                .property(name)
+        })?;
+    }
+    config.link = !m.node.has("reliquary,link-down");
+    Ok(Box::new(lan9118::Lan9118::new(config)))
 }
 
 /// One interrupt is the combined one; of two, each timer has its own. `arm,sp804-has-irq`
@@ -441,6 +474,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "cfi-flash" => &cfi_flash::DESCRIPTION,
         "qemu,fw-cfg-mmio" => &fw_cfg::DESCRIPTION,
         "reliquary,ram" => &ram::DESCRIPTION,
+        "smsc,lan9118" | "smsc,lan9115" => &lan9118::DESCRIPTION,
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })
