@@ -2,7 +2,7 @@
 
 use std::env;
 
-const PROGRAMS: [(&str, &str, &str); 19] = [
+const PROGRAMS: [(&str, &str, &str); 20] = [
     ("virt-v8.ld", "aarch64", "hello64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
@@ -10,6 +10,7 @@ const PROGRAMS: [(&str, &str, &str); 19] = [
     ("vexpress-a9.ld", "arm", "cpu-a9"),
     ("vexpress-a9.ld", "arm", "secure-gic"),
     ("vexpress-a9.ld", "arm", "timed-a9"),
+    ("vexpress-a9.ld", "arm", "ethernet-a9"),
     ("vexpress-a9.ld", "arm", "die-smc"),
     ("vexpress-a9.ld", "arm", "die-monitor"),
     ("vexpress-a15.ld", "arm", "cpu-a15"),

@@ -381,6 +381,28 @@ fn own_firmware_finds_the_secure_gic_and_a_big_endian_bus() {
     }
 }
 
+#[test]
+fn own_firmware_sends_frames_and_receives_them_by_interrupt() {
+    for host in HOSTS {
+        let outcome = play("tests/ethernet.toml", host, &["PASS ethernet-a9"]);
+        for line in [
+            "address 52:54:00:12:34:56",
+            "ok the timer's interrupt",
+            "ok the interrupt of the RX status",
+            "ok a frame to another is not received",
+            "ok which is read behind its offset",
+            "37 checks",
+        ] {
+            assert!(
+                outcome.apart.contains(line),
+                "no {line} in\n{}",
+                outcome.apart
+            );
+        }
+        assert!(!outcome.apart.contains("BAD"), "{}", outcome.apart);
+    }
+}
+
 /// The VM `press` of a system stops with a report that has all of `parts`, and `panel` says hello
 /// and still takes what is typed.
 fn dies(system: &str, host: &str, before: &[&str], parts: &[&str]) {

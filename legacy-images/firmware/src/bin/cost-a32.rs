@@ -284,7 +284,11 @@ extern "C" fn main() -> ! {
     costs.repeated("LDM of 4", 3, timed!(RAM_LIKE, "ldm r0, {{r1-r4}}"));
     let eight = timed!(RAM_LIKE, "ldm r0, {{r1-r5, r8, r10, r12}}");
     costs.repeated("LDM of 8", 3, eight);
-    costs.repeated("LDM of 1, of the UART", 3, timed!(UART_ID, ".inst 0xe8900002"));
+    costs.repeated(
+        "LDM of 1, of the UART",
+        3,
+        timed!(UART_ID, ".inst 0xe8900002"),
+    );
     let stores = timed!(RAM_LIKE, "stm r0, {{r1-r4}}");
     costs.repeated("STM of 4", 3, stores);
     costs.repeated("LDRD", 3, timed!(RAM_LIKE, "ldrd r2, r3, [r0]"));
