@@ -323,13 +323,7 @@ pub static TABLE: &[Entry] = &[
         "Versatile two-wire bus",
         |_| Ok(Box::new(versatile_i2c::VersatileI2c::new())),
     ),
-    entry(
-        "cfi-flash",
-        Modelled,
-        "CFI flash (Intel command set)",
-        flash,
-    )
-    .direct_reads(),
+    entry("cfi-flash", Modelled, "CFI flash", flash).direct_reads(),
     entry(
         "smsc,lan9118",
         Modelled,
@@ -385,10 +379,26 @@ fn flash(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
         .u32("bank-width")?
         .and_then(|width| u8::try_from(width).ok())
         .unwrap_or(4);
-    let mut config = cfi_flash::Config::new(banks, width);
-    if let Some(width) = m.node.u32("device-width")? {
-        config.device_width = u8::try_from(width).unwrap_or(0);
-    }
+    let chip = m.node.u32("device-width")?;
+    let chip = chip.map_or(width.min(2), |width| u8::try_from(width).unwrap_or(0));
+    let amd = match m.node.str("reliquary,command-set")? {
+        None => m.node.strings("compatible").any(|c| c.starts_with("amd,")),
+        Some("amd") => true,
+        Some("intel") => false,
+        Some(_) => {
+            return Err(m
+                .node
+                .wrong("no command set has this name")
+                .property("reliquary,command-set")
+                .mend("it is \"intel\" or \"amd\""));
+        }
+    };
+    let mut config = if amd {
+        cfi_flash::Config::amd(banks, width, chip)
+    } else {
+        cfi_flash::Config::new(banks, width)
+    };
+    config.device_width = chip;
     config.in_step = m.node.has("reliquary,chips-in-step");
     let flash = cfi_flash::CfiFlash::new(&config)
         .map_err(|why| m.node.wrong(format!("no flash is built like this: {why}")))?;
