@@ -63,14 +63,17 @@ use chip::{Chip, Part};
 use core::fmt;
 
 /// It has no registers: what a read gives is the chips' mode.
-pub static DESCRIPTION: Description =
-    Description::of("JESD68.01, AN 646, Intel 306666, Spansion S29GL-P_00_A7", &[]).deviations(&[
-        "no maker's part: identification as configured, blocks of one size",
-        "a program changes the store at once",
-        "Intel: no burst mode, no program while an erase is suspended",
-        "AMD: no lock register, no password, no Secured Silicon region, no program suspend",
-        "AMD: persistent protection lasts until power-on",
-    ]);
+pub static DESCRIPTION: Description = Description::of(
+    "JESD68.01, AN 646, Intel 306666, Spansion S29GL-P_00_A7",
+    &[],
+)
+.deviations(&[
+    "no maker's part: identification as configured, blocks of one size",
+    "a program changes the store at once",
+    "Intel: no burst mode, no program while an erase is suspended",
+    "AMD: no lock register, no password, no Secured Silicon region, no program suspend",
+    "AMD: persistent protection lasts until power-on",
+]);
 
 /// What a flash is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
