@@ -34,6 +34,7 @@ extern crate std;
 pub mod access;
 pub mod board;
 pub mod bundle;
+pub mod crc;
 pub mod emul;
 pub mod link;
 pub mod memory;

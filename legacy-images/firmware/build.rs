@@ -12,6 +12,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("vexpress-a9.ld", "arm", "secure-gic"),
     ("vexpress-a9.ld", "arm", "timed-a9"),
     ("vexpress-a9.ld", "arm", "watchdog"),
+    ("vexpress-a9.ld", "arm", "ethernet-a9"),
     ("vexpress-a9.ld", "arm", "die-smc"),
     ("vexpress-a9.ld", "arm", "die-monitor"),
     ("vexpress-a15.ld", "arm", "cpu-a15"),

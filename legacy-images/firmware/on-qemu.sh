@@ -12,6 +12,10 @@ run() {
     local machine=$1 arch=$2 program=$3 expected=$4 typed=${5-}
     if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $program "* ]]; then return; fi
     local qemu=qemu-system-arm target=armv7a-none-eabi log=target/on-qemu/$program.log memory=256
+    local network="-nic none"
+    if [[ $program == ethernet-* ]]; then
+        network="-net nic,model=lan9118"
+    fi
     if [ "$arch" = a64 ]; then
         qemu="qemu-system-aarch64 -cpu cortex-a57" target=aarch64-unknown-none-softfloat
     fi
@@ -25,7 +29,7 @@ run() {
     cargo build --quiet --release --bin "$program" --target "$target"
     # shellcheck disable=SC2086
     { sleep 1.5; printf '%s' "$typed"; sleep 1; } | timeout $seconds $qemu -M $machine -m $memory \
-        -audiodev none,id=none -nic none -display none -monitor none -serial stdio \
+        -audiodev none,id=none $network -display none -monitor none -serial stdio \
         -kernel "target/$target/release/$program" >"$log" 2>"$log.err" || true
     local last
     last=$(tr -d '\r' <"$log" | tail -n 1)
@@ -45,6 +49,7 @@ run vexpress-a9 a32 cpu-a9 'PASS cpu-a9'
 run vexpress-a15 a32 cpu-a15 'PASS cpu-a15'
 run vexpress-a9 a32 secure-gic 'PASS secure-gic'
 run vexpress-a15 a32 bigendian 'PASS bigendian'
+run vexpress-a9 a32 ethernet-a9 'PASS ethernet-a9'
 run virt a64 loadstore-a64 'PASS loadstore-a64'
 run virt a32 loadstore-a32 'PASS loadstore-a32'
 run virt a32 loadstore-t32 'PASS loadstore-t32'

@@ -9,8 +9,8 @@ use crate::emul::describe::Description;
 use crate::emul::serial::Pacing;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, gic_v3,
-    ns16550, pl011, pl031, pl061, pl190, pl310, primecell, ram, sp804, sp805, sp810, versatile_i2c,
-    versatile_sic, versatile_sysreg, vexpress_sysreg,
+    lan9118, ns16550, pl011, pl031, pl061, pl190, pl310, primecell, ram, sp804, sp805, sp810,
+    versatile_i2c, versatile_sic, versatile_sysreg, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -434,13 +434,19 @@ pub static TABLE: &[Entry] = &[
         "Versatile two-wire bus",
         |_| Ok(Box::new(versatile_i2c::VersatileI2c::new())),
     ),
+    entry("cfi-flash", Modelled, "CFI flash", flash).direct_reads(),
     entry(
-        "cfi-flash",
+        "smsc,lan9118",
         Modelled,
-        "CFI flash (Intel command set)",
-        flash,
-    )
-    .direct_reads(),
+        "LAN9118 Ethernet controller",
+        ethernet,
+    ),
+    entry(
+        "smsc,lan9115",
+        Modelled,
+        "LAN9115 Ethernet controller",
+        ethernet,
+    ),
     entry(
         "qemu,fw-cfg-mmio",
         Modelled,
@@ -543,14 +549,51 @@ fn flash(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
         .u32("bank-width")?
         .and_then(|width| u8::try_from(width).ok())
         .unwrap_or(4);
-    let mut config = cfi_flash::Config::new(banks, width);
-    if let Some(width) = m.node.u32("device-width")? {
-        config.device_width = u8::try_from(width).unwrap_or(0);
-    }
+    let chip = m.node.u32("device-width")?;
+    let chip = chip.map_or(width.min(2), |width| u8::try_from(width).unwrap_or(0));
+    let amd = match m.node.str("reliquary,command-set")? {
+        None => m.node.strings("compatible").any(|c| c.starts_with("amd,")),
+        Some("amd") => true,
+        Some("intel") => false,
+        Some(_) => {
+            return Err(m
+                .node
+                .wrong("no command set has this name")
+                .property("reliquary,command-set")
+                .mend("it is \"intel\" or \"amd\""));
+        }
+    };
+    let mut config = if amd {
+        cfi_flash::Config::amd(banks, width, chip)
+    } else {
+        cfi_flash::Config::new(banks, width)
+    };
+    config.device_width = chip;
     config.in_step = m.node.has("reliquary,chips-in-step");
     let flash = cfi_flash::CfiFlash::new(&config)
         .map_err(|why| m.node.wrong(format!("no flash is built like this: {why}")))?;
     Ok(Box::new(flash))
+}
+
+/// A controller whose EEPROM holds the address that the node tells, or one of those that are
+/// assigned locally.
+fn ethernet(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let mut config = lan9118::Config::lan9118([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+    if !m.node.is_compatible("smsc,lan9118") {
+        config.id = lan9118::Config::LAN9115;
+    }
+    for name in ["mac-address", "local-mac-address"] {
+        let Some(bytes) = m.node.property(name) else {
+            continue;
+        };
+        config.mac = bytes.try_into().map_err(|_| {
+            m.node
+                .wrong("an Ethernet address has six bytes")
+                .property(name)
+        })?;
+    }
+    config.link = !m.node.has("reliquary,link-down");
+    Ok(Box::new(lan9118::Lan9118::new(config)))
 }
 
 /// One interrupt is the combined one; of two, each timer has its own. `arm,sp804-has-irq`
@@ -622,6 +665,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "arm,core-module-versatile" | "arm,versatile-sysreg" | "arm,realview-pba8-syscon" => {
             &versatile_sysreg::DESCRIPTION
         }
+        "smsc,lan9118" | "smsc,lan9115" => &lan9118::DESCRIPTION,
         "reliquary,identity" => &primecell::DESCRIPTION,
         _ => return None,
     })

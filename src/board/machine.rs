@@ -1,6 +1,7 @@
 //! The board itself: devices on a bus, joined by wires.
 
 mod access;
+mod frames;
 mod lines;
 mod near;
 
@@ -68,6 +69,8 @@ struct Slot {
     /// The lines that lead somewhere.
     wired: Lines,
     deadline: Option<Instant>,
+    /// If it has a port to an Ethernet wire: whether someone takes what it sends.
+    frames_taken: Option<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -87,7 +90,7 @@ impl Board {
             let node = tree.node(&device.node).ok_or_else(missing)?;
             let entry = catalog::find(&device.compatible).ok_or_else(missing)?;
             let bytes = node.reg()?.first().map_or(0, |reg| reg.bytes);
-            let made = (entry.make)(&Making {
+            let mut made = (entry.make)(&Making {
                 tree: &tree,
                 node,
                 plan,
@@ -100,6 +103,7 @@ impl Board {
                 lines: Lines::default(),
                 wired: wired(plan, index),
                 deadline: None,
+                frames_taken: made.frames().map(|_| false),
                 store: device.store.map(|(store, _)| store),
                 device: made,
             });

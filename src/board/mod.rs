@@ -144,8 +144,10 @@ impl News {
     pub const CONSOLE: Self = Self(4);
     /// The level of a CPU's virtual timer, as the board sees it.
     pub const TIMER: Self = Self(8);
+    /// A device has sent frames that someone takes ([`Board::take_frames`]).
+    pub const FRAMES: Self = Self(16);
     /// All of that.
-    pub const ALL: Self = Self(15);
+    pub const ALL: Self = Self(31);
 
     /// Whether there is none at all.
     #[inline]

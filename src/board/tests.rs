@@ -5,6 +5,7 @@ use super::devicetree::tests::{A9, A15, Lcg};
 use super::plan::{Unclaimed, WindowKind};
 use super::*;
 use crate::access::{Access, Refusal};
+use crate::emul::frames::FRAME_MAX;
 use crate::emul::state::{Reader, Writer};
 use crate::emul::{Ask, Cx, Device, Line, Lines, Reset};
 use crate::memory::{BoardMemory, NoMemory, StoreId, Unbacked};
@@ -1223,6 +1224,64 @@ fn the_vexpress_maps_make_boards_with_their_consoles() {
         let id = board.read(&now(0), Ipa(uart_at + 0xfe0), self::cpu(Width::Word));
         assert_eq!(id, Ok(Reply::Value(0x11)), "PeriphID0 of a PL011");
     }
+}
+
+#[test]
+fn an_ethernet_controllers_frames_are_lost_until_someone_takes_them() {
+    const LAN: u64 = 0x4e00_0000;
+    let mut board = Board::build(&Plan::read(A9).expect("the map is sound")).expect("it builds");
+    let ports: Vec<usize> = board.frame_ports().collect();
+    let [device] = ports[..] else {
+        panic!("one port, not {ports:?}");
+    };
+    assert!(!board.take_frames(device + 1, true) && !board.take_frames(usize::MAX, true));
+    // MAC_CR: full duplex, promiscuous, both directions on; TX_ON; IRQ push-pull, active high.
+    let set = [(0xa8, 0x0014_000c), (0xa4, 0x8000_0001), (0x70, 2)];
+    for (at, value) in set.into_iter().chain([(0x54, 0x111), (0x5c, 8), (0x68, 0)]) {
+        write(&mut board, LAN + at, value);
+    }
+    let send = |board: &mut Board| {
+        for word in [0x3004, 4, 0x0403_0201] {
+            write(board, LAN + 0x20, word);
+        }
+    };
+    let mut into = [0; FRAME_MAX];
+    let _ = board.take_news();
+    send(&mut board);
+    assert!(!board.take_news().has(News::FRAMES));
+    assert_eq!(board.next_frame(device, &mut into), None);
+    assert!(board.take_frames(device, true));
+    send(&mut board);
+    assert!(board.take_news().has(News::FRAMES));
+    assert_eq!(board.next_frame(device, &mut into), Some(64));
+    assert_eq!(into[..4], [1, 2, 3, 4]);
+    assert!(!board.take_news().has(News::FRAMES));
+
+    // SPI 15 through the GIC.
+    for (at, value) in [
+        (0x1e00_1000, 1),
+        (0x1e00_1104, 1 << 15),
+        (0x1e00_182c, 0x0100_0000),
+        (0x1e00_0100, 1),
+        (0x1e00_0104, 0xff),
+    ] {
+        let how = Transaction {
+            security: Security::Secure,
+            ..cpu(Width::Word)
+        };
+        assert_eq!(
+            board.write(&now(0), Ipa(at), how, value),
+            Ok(Reply::Done),
+            "{at:#x}"
+        );
+    }
+    assert!(!board.cpu_lines(0).irq);
+    assert_eq!(board.frame_room(device), Some(FRAME_MAX));
+    board.frame_receive(&now(0), device, &into[..64]);
+    assert!(board.cpu_lines(0).irq, "a frame has come");
+    board.frame_connect(&now(0), device, false);
+    let status = board.read(&now(0), Ipa(LAN + 0x44), cpu(Width::Word));
+    assert_eq!(status, Ok(Reply::Value(0x0040_0400)));
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod apb;
 pub mod cfi_flash;
 pub mod describe;
 pub mod dw_uart;
+pub mod frames;
 pub mod fw_cfg;
 pub mod gic;
 pub mod gic_v3;
@@ -42,6 +43,7 @@ pub mod vexpress_sysreg;
 use crate::access::{Access, Refusal};
 use crate::memory::{BoardMemory, StoreId, Unbacked};
 use crate::units::{Instant, Ipa};
+use frames::FramePort;
 use state::{Reader, Writer};
 
 /// A peripheral.
@@ -107,13 +109,18 @@ pub trait Device: Send {
         None
     }
 
-    /// Whether the serial port, if there is one, has sent what nobody has taken.
+    /// Whether the serial port or the frame port, if there is one, has sent what nobody has taken.
     fn sends(&self) -> bool {
         false
     }
 
     /// The serial port, if the device has one.
     fn serial(&mut self) -> Option<&mut dyn SerialPort> {
+        None
+    }
+
+    /// The port to an Ethernet wire, if the device has one.
+    fn frames(&mut self) -> Option<&mut dyn FramePort> {
         None
     }
 }

@@ -1,6 +1,7 @@
 //! A property that every device has, tested by random accesses: nothing happens to its lines
 //! between an access and its deadline, no access panics, and its saved state is all of it.
 
+use super::frames::FRAME_MAX;
 use super::state::{Reader, Writer};
 use super::{Cx, Device, Reset};
 use crate::access::{Access, Width};
@@ -102,6 +103,16 @@ pub(super) fn walk<D: Device>(make: impl Fn() -> D, offsets: &[u64], seed: u64, 
                     for _ in 0..many {
                         serial.transmitted();
                         serial.receive(&mut cx(now), byte);
+                    }
+                }
+                if let Some(frames) = device.frames() {
+                    let mut frame = [byte; FRAME_MAX];
+                    for octets in (0..many).map(|n| n as usize * 40) {
+                        frames.transmitted(&mut frame);
+                        frames.receive(&mut cx(now), &frame[..octets]);
+                    }
+                    if many == 0 {
+                        frames.connect(&mut cx(now), byte & 1 != 0);
                     }
                 }
             }

@@ -15,14 +15,13 @@
 //! The same code serves both ends and both directions: [`Encoder`] and [`Decoder`] are pure
 //! state machines without allocation.
 
-mod crc;
 mod decoder;
 mod encoder;
 mod frame;
 #[cfg(test)]
 mod tests;
 
-pub use crc::Crc32;
+pub use crate::crc::Crc32;
 pub use decoder::{Damage, Decoder, Event};
 pub use encoder::{Delivery, Encoder, Sent};
 pub use frame::{FrameFault, HEADER_SIZE, PAYLOAD_LIMIT};

@@ -196,6 +196,51 @@ fn vexpress_a9_prints_what_qemus_board_does_on_a_gicv2_host() {
     A9.prints_what_qemus_board_does();
 }
 
+impl Linux {
+    /// Debian's driver finds the Ethernet controller, its address and its PHY, takes an interrupt
+    /// of it, and sends.
+    fn brings_its_network_up(&self, host: &str) {
+        let (shell, _) = self.boots(
+            &self.file(),
+            host,
+            &[
+                "> cd /lib; for m in libphy smsc smsc911x; do insmod $m.ko; done",
+                "MAC Address: 52:54:00:12:34:56",
+                "> ip link set eth0 up; ip addr add 10.0.0.1/24 dev eth0; sleep 2",
+                "/ # ",
+                "> busybox arping -c 2 -w 3 10.0.0.2; ip addr; cat /proc/net/dev /proc/interrupts",
+                "uart-pl011",
+            ],
+        );
+        for line in [
+            "link/ether 52:54:00:12:34:56",
+            "inet 10.0.0.1/24",
+            "LOWER_UP",
+        ] {
+            assert!(shell.contains(line), "no {line} in\n{shell}");
+        }
+        let sent = shell
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("eth0:"));
+        let sent = sent.and_then(|line| line.split_whitespace().nth(9));
+        let sent: u32 = sent.and_then(|sent| sent.parse().ok()).unwrap_or(0);
+        assert!(sent >= 2, "{sent} frames sent:\n{shell}");
+        // The kernel's log names it, too, before the table.
+        let table = shell.rsplit("CPU0").next().unwrap_or_default();
+        assert!(interrupts(table, "eth0") > 0, "{shell}");
+    }
+}
+
+#[test]
+fn vexpress_a9_brings_its_network_up_with_debians_driver() {
+    A9.brings_its_network_up("qemu-virt");
+}
+
+#[test]
+fn vexpress_a15_brings_its_network_up_with_debians_driver() {
+    A15.brings_its_network_up("qemu-virt-gicv2");
+}
+
 /// Seconds of the day in what U-Boot's `date` prints: `Date: 1970-01-01 (Thursday)    Time:
 ///  0:00:02`.
 fn times(text: &str) -> Vec<u32> {
@@ -550,6 +595,28 @@ fn versatilepb_prints_what_qemus_board_does() {
 fn realview_pb_a8_prints_what_qemus_board_does() {
     let told = prints_the_same("realview-pb-a8", &["realview-pb-a8"]);
     assert_eq!(told, "cpu: ID 0x413fc082");
+}
+
+#[test]
+fn own_firmware_sends_frames_and_receives_them_by_interrupt() {
+    for host in HOSTS {
+        let outcome = play("tests/ethernet.toml", host, &["PASS ethernet-a9"]);
+        for line in [
+            "address 52:54:00:12:34:56",
+            "ok the timer's interrupt",
+            "ok the interrupt of the RX status",
+            "ok a frame to another is not received",
+            "ok which is read behind its offset",
+            "37 checks",
+        ] {
+            assert!(
+                outcome.apart.contains(line),
+                "no {line} in\n{}",
+                outcome.apart
+            );
+        }
+        assert!(!outcome.apart.contains("BAD"), "{}", outcome.apart);
+    }
 }
 
 /// The VM `press` of a system stops with a report that has all of `parts`, and `panel` says hello

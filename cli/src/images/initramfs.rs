@@ -22,7 +22,7 @@ poweroff -f
 /// The applets that get a name of their own in /bin; `busybox NAME` reaches the others.
 const APPLETS: &str = "\
 ash cat chmod cp cttyhack cut date dd devmem df dmesg du echo env false find free grep head \
-hexdump hostname id ifconfig init ip kill ln ls lsmod md5sum mkdir mknod mount mv nproc ping \
+hexdump hostname id ifconfig init insmod ip kill ln ls lsmod md5sum mkdir mknod mount mv nproc ping \
 poweroff printf ps pwd reboot rm sed seq setsid sh sha256sum sleep sort stty sync tail taskset \
 tee test time top touch tr true tty umount uname uniq uptime vi watch wc which xargs yes";
 
@@ -35,25 +35,36 @@ pub fn is_stale(built: &Built) -> bool {
 }
 
 fn recipe(built: &Built) -> Result<String> {
-    let busybox = path(&built.busybox);
-    let bytes = fs::read(&busybox).doing(|| format!("cannot read {}", busybox.display()))?;
-    Ok(format!("{}\n{INIT}{APPLETS}", super::sha256(&bytes)))
+    let mut recipe = format!("{}\n", super::sha256(&bytes(&built.busybox)?));
+    for module in &built.modules {
+        let hash = super::sha256(&bytes(module)?);
+        recipe = format!("{recipe}{module} {hash}\n");
+    }
+    Ok(recipe + INIT + APPLETS)
+}
+
+fn bytes(image: &str) -> Result<Vec<u8>> {
+    let file = path(image);
+    Ok(fs::read(&file).doing(|| format!("cannot read {}", file.display()))?)
 }
 
 /// Builds it into the cache.
 pub fn build(built: &Built) -> Result<()> {
     let step = progress::step(format!("building {}", built.name));
-    let busybox = path(&built.busybox);
-    let busybox = fs::read(&busybox).doing(|| format!("cannot read {}", busybox.display()))?;
-    apt::store(&built.name, &gzip(&archive(&busybox))?)?;
+    let busybox = bytes(&built.busybox)?;
+    let mut modules = Vec::new();
+    for module in &built.modules {
+        modules.push((module.as_str(), bytes(module)?));
+    }
+    apt::store(&built.name, &gzip(&archive(&busybox, &modules))?)?;
     apt::store(&format!("{}.recipe", built.name), recipe(built)?.as_bytes())?;
     step.finish();
     Ok(())
 }
 
-fn archive(busybox: &[u8]) -> Vec<u8> {
+fn archive(busybox: &[u8], modules: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Archive::default();
-    for folder in ["bin", "dev", "proc", "sys", "tmp", "root"] {
+    for folder in ["bin", "dev", "lib", "proc", "sys", "tmp", "root"] {
         archive.directory(folder);
     }
     archive.character_device("dev/console", 5, 1);
@@ -61,6 +72,9 @@ fn archive(busybox: &[u8]) -> Vec<u8> {
     archive.file("bin/busybox", 0o755, busybox);
     for applet in APPLETS.split(' ') {
         archive.link(&format!("bin/{applet}"), "busybox");
+    }
+    for (name, bytes) in modules {
+        archive.file(&format!("lib/{name}"), 0o644, bytes);
     }
     archive.file("init", 0o755, INIT.as_bytes());
     archive.finish()
@@ -82,11 +96,12 @@ mod tests {
 
     #[test]
     fn the_initramfs_is_reproducible_and_holds_init_and_a_shell() {
-        let once = gzip(&archive(b"\x7fELF")).unwrap();
-        assert_eq!(once, gzip(&archive(b"\x7fELF")).unwrap());
-        let plain = archive(b"\x7fELF");
+        let plain = archive(b"\x7fELF", &[("a.ko", b"module".to_vec())]);
+        let again = archive(b"\x7fELF", &[("a.ko", b"module".to_vec())]);
+        assert_eq!(gzip(&plain).unwrap(), gzip(&again).unwrap());
         let holds = |text: &[u8]| plain.windows(text.len()).any(|window| window == text);
         assert!(holds(b"\0init\0") || holds(b"init\0"));
         assert!(holds(b"bin/sh\0"));
+        assert!(holds(b"lib/a.ko\0"));
     }
 }

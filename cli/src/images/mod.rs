@@ -53,6 +53,16 @@ pub struct Built {
     pub what: String,
     /// The image with the static busybox.
     pub busybox: String,
+    /// The images that are put into its /lib: kernel modules.
+    #[serde(default)]
+    pub modules: Vec<String>,
+}
+
+impl Built {
+    /// Whether the image of this name is part of it.
+    fn holds(&self, image: &str) -> bool {
+        self.busybox == image || self.modules.iter().any(|module| module == image)
+    }
 }
 
 /// One line of `images list`.
@@ -139,7 +149,7 @@ impl Manifest {
             .iter()
             .filter(|image| {
                 names.contains(&image.name.as_str())
-                    || built.iter().any(|built| built.busybox == image.name)
+                    || built.iter().any(|built| built.holds(&image.name))
             })
             .filter(|image| missing(&image.name))
             .collect();
@@ -185,6 +195,9 @@ mod tests {
         let manifest = Manifest::read().unwrap();
         for built in &manifest.initramfs {
             manifest.known(&built.busybox).unwrap();
+            for module in &built.modules {
+                manifest.known(module).unwrap();
+            }
         }
         for image in &manifest.image {
             assert_eq!(image.sha256.len(), 64, "{}", image.name);

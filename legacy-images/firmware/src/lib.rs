@@ -17,6 +17,7 @@ pub mod forwarded;
 pub mod gic;
 #[cfg(target_arch = "arm")]
 pub mod identity;
+pub mod lan9118;
 pub mod loadstore;
 pub mod versatile;
 

@@ -30,7 +30,7 @@ impl Board {
     }
 
     /// Compares a device's output lines with the last ones, and drives the wires of those that
-    /// changed; notes its deadline, and whether it is a console that sends.
+    /// changed; notes its deadline, and whether it is a console or an Ethernet port that sends.
     pub(super) fn outputs(
         &mut self,
         index: usize,
@@ -41,6 +41,8 @@ impl Board {
     ) {
         if sends && self.plan.console == Some(index) {
             self.news |= News::CONSOLE;
+        } else if sends {
+            self.frames_sent(index);
         }
         let Some(slot) = self.slots.get_mut(index) else {
             return;

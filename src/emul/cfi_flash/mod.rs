@@ -1,8 +1,11 @@
-//! NOR flash with the common flash interface and the Intel/Sharp extended command set.
+//! NOR flash with the common flash interface and the Intel/Sharp extended or the AMD/Fujitsu
+//! standard command set.
 //!
-//! JESD68.01 (common flash interface), Intel Application Note 646 (its tables and command set
-//! 0001), Intel 306666 (StrataFlash P30: commands, status bits, locking). Compatible
-//! `cfi-flash`, with `arm,vexpress-flash` before it on Versatile Express.
+//! JESD68.01 (common flash interface); Intel Application Note 646 (its tables and command set
+//! 0001), Intel 306666 (StrataFlash P30: commands, status bits, locking); Spansion S29GL-P_00_A7
+//! (MirrorBit: command set 0002). Compatible `cfi-flash`, with `arm,vexpress-flash` before it on
+//! Versatile Express. A flash is of the AMD set if another of its `compatible` begins with `amd,`,
+//! or as `reliquary,command-set` says, `"intel"` or `"amd"`.
 //!
 //! Each `reg` entry is a bank with a command state of its own. A bank is one chip as wide as
 //! the bus, or several narrower ones side by side, each of which takes the part of a write
@@ -17,19 +20,34 @@
 //! nothing. QEMU's `virt` is such a board, and firmware for it commands a 32-bit bank by 16-bit
 //! writes, which would leave one of two independent chips in query mode.
 //!
-//! Deviations:
-//! - The part is no maker's: identification as configured, query timing of a 5 V part, blocks
-//!   of one size, unlocked after a reset unless configured otherwise (a P30 starts locked).
-//! - VPP is always there and WP# always low; no burst mode, no enhanced factory programming,
-//!   no program while an erase is suspended (and the query table does not claim it).
+//! Deviations of both sets:
+//! - The part is no maker's: identification as configured, blocks of one size, unlocked after a
+//!   reset unless configured otherwise (a P30 starts locked).
 //! - A program changes the store at once, though the chip may be busy for longer.
 //! - A write narrower than a chip reaches it with ones in the lanes that are not driven.
 //!
-//! QEMU's model differs and the manual wins: there a program also sets bits, and query mode is
-//! left only by the read array command.
+//! Of the Intel set:
+//! - Query timing of a 5 V part. VPP is always there and WP# always low; no burst mode, no enhanced
+//!   factory programming, no program while an erase is suspended (and the query table does not
+//!   claim it).
+//!
+//! Of the AMD set:
+//! - A chip of 8 bits is one of 8 bits only: unlock addresses 0x555 and 0x2aa, query table at its
+//!   own offsets.
+//! - Of protection: dynamic and persistent bits and the bit that freezes the latter. Persistent
+//!   bits last until power-on; no lock register, no password, no Secured Silicon region.
+//! - No program suspend (and the query table does not claim it). A protected sector's program or
+//!   erase ends at once, where a part toggles its status for some microseconds.
+//!
+//! QEMU's models differ and the manuals win. Intel: there a program also sets bits, and query mode
+//! is left only by the read array command. AMD: there a flash is one chip as wide as its bus,
+//! sectors are not protected, there is no write buffer and no DQ1, and autoselect mode answers
+//! other words from the array.
 
+mod amd;
 mod array;
 mod chip;
+mod intel;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -44,6 +62,19 @@ use array::Lanes;
 use chip::{Chip, Part};
 use core::fmt;
 
+/// It has no registers: what a read gives is the chips' mode.
+pub static DESCRIPTION: Description = Description::of(
+    "JESD68.01, AN 646, Intel 306666, Spansion S29GL-P_00_A7",
+    &[],
+)
+.deviations(&[
+    "no maker's part: identification as configured, blocks of one size",
+    "a program changes the store at once",
+    "Intel: no burst mode, no program while an erase is suspended",
+    "AMD: no lock register, no password, no Secured Silicon region, no program suspend",
+    "AMD: persistent protection lasts until power-on",
+]);
+
 /// What a flash is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -57,6 +88,8 @@ pub struct Config {
     pub in_step: bool,
     /// Bytes that a bank erases at a time: its chips' blocks together. A power of two.
     pub sector: u32,
+    /// Its chips' commands.
+    pub set: CommandSet,
     /// The identifier code at word 0.
     pub manufacturer: u16,
     /// The identifier code at word 1.
@@ -79,11 +112,37 @@ impl Config {
             device_width: bank_width.min(2),
             in_step: false,
             sector: 256 * 1024,
+            set: CommandSet::Intel,
             manufacturer: 0x89,
             device: 0x18,
             locked_at_reset: false,
             program_ns: 0,
             erase_ns: 0,
+        }
+    }
+}
+
+/// The commands that chips take: what their query tables call the primary command set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandSet {
+    /// 0x0001, Intel and Sharp extended.
+    Intel,
+    /// 0x0002, AMD and Fujitsu standard.
+    Amd,
+}
+
+impl Config {
+    /// As [`Config::new`], of the AMD set: sectors of 128 KiB a chip, identified as Spansion's
+    /// S29GL-P of the chip's size.
+    pub fn amd(banks: Vec<u64>, bank_width: u8, device_width: u8) -> Self {
+        let chips = bank_width.checked_div(device_width).unwrap_or(1);
+        Self {
+            device_width,
+            sector: u32::from(chips).wrapping_mul(128 * 1024),
+            set: CommandSet::Amd,
+            manufacturer: 0x01,
+            device: 0x227e,
+            ..Self::new(banks, bank_width)
         }
     }
 }
@@ -121,13 +180,6 @@ struct Bank {
     /// What the board was last told.
     direct: bool,
 }
-/// It has no registers: what a read gives is the chips' mode.
-pub static DESCRIPTION: Description = Description::of("JESD68.01, AN 646, Intel 306666", &[])
-    .deviations(&[
-        "no maker's part: identification as configured",
-        "no burst mode, no enhanced factory programming",
-        "a program changes the store at once",
-    ]);
 
 /// The flash.
 pub struct CfiFlash {
@@ -161,6 +213,7 @@ impl CfiFlash {
                 width_log2,
                 block_log2: chip_block.trailing_zeros().wrapping_sub(width_log2),
                 blocks: blocks as u32,
+                set: config.set,
                 manufacturer: config.manufacturer,
                 device: config.device,
                 locked_at_reset: config.locked_at_reset,
@@ -202,6 +255,36 @@ impl CfiFlash {
             .is_some_and(Bank::all_array)
     }
 
+    /// Erases at most [`TRANSFER_MAX`] bytes of the store, and ends what is over.
+    fn work(&mut self, cx: &Cx<'_>) {
+        let erasing = self
+            .banks
+            .iter()
+            .flat_map(|bank| &bank.chips)
+            .filter(|chip| chip.is_erasing(cx.now))
+            .count();
+        let span = TRANSFER_MAX.checked_div(erasing).unwrap_or(0) as u32;
+        for bank in &mut self.banks {
+            let words = span.wrapping_shr(bank.lanes.width_log2);
+            for (lane, chip) in (0_u32..).zip(&mut bank.chips) {
+                chip.advance(cx, &bank.part, bank.lanes, lane, words);
+            }
+        }
+    }
+
+    /// Tells the board of a bank that has left or entered array mode; a second one has to wait.
+    fn tell(&mut self, cx: &mut Cx<'_>) {
+        let mut banks = (0_u8..).zip(&mut self.banks);
+        let changed = banks.find(|(_, bank)| bank.all_array() != bank.direct);
+        if let Some((region, bank)) = changed {
+            bank.direct = !bank.direct;
+            cx.ask(Ask::DirectReads {
+                region,
+                on: bank.direct,
+            });
+        }
+    }
+
     fn bank(&mut self, access: Access) -> Result<&mut Bank, Refusal> {
         let bank = self
             .banks
@@ -236,7 +319,7 @@ impl Bank {
         )
     }
 
-    fn read(&self, cx: &Cx<'_>, access: Access) -> Result<u64, Refusal> {
+    fn read(&mut self, cx: &Cx<'_>, access: Access) -> Result<u64, Refusal> {
         let mut value = [0_u8; 8];
         let bytes = value
             .get_mut(..access.width.bytes() as usize)
@@ -245,10 +328,19 @@ impl Bank {
             let at = self.lanes.base.wrapping_add(access.offset);
             cx.store_read(at, bytes).map_err(|_| Refusal::NoRegister)?;
         } else {
+            // One cycle for each word of a chip: a status bit may toggle with it.
+            let mut cycle: Option<(u32, u32, u16)> = None;
             for (offset, out) in (access.offset..).zip(bytes) {
                 let (word, lane, byte) = self.place(offset);
-                let chip = self.chips.get(lane as usize).ok_or(Refusal::NoRegister)?;
-                let data = chip.read(cx, &self.part, self.lanes, lane, word)?;
+                let data = match cycle {
+                    Some((w, l, data)) if (w, l) == (word, lane) => data,
+                    _ => {
+                        let chip = self.chips.get_mut(lane as usize);
+                        let chip = chip.ok_or(Refusal::NoRegister)?;
+                        chip.read(cx, &self.part, self.lanes, lane, word)?
+                    }
+                };
+                cycle = Some((word, lane, data));
                 *out = data.wrapping_shr(byte.wrapping_mul(8)) as u8;
             }
         }
@@ -341,37 +433,25 @@ impl Device for CfiFlash {
     fn write(&mut self, cx: &mut Cx<'_>, access: Access, value: u64) -> Result<(), Refusal> {
         let bank = self.bank(access)?;
         bank.write(cx, access, value)?;
-        let direct = bank.all_array();
-        if direct != bank.direct {
-            bank.direct = direct;
-            cx.ask(Ask::DirectReads {
-                region: access.region,
-                on: direct,
-            });
-        }
         // What takes no time is done when the write is, or its first step at least.
-        self.advance(cx);
+        self.work(cx);
+        self.tell(cx);
         Ok(())
     }
 
-    /// Erases at most [`TRANSFER_MAX`] bytes of the store, and ends what is over.
     fn advance(&mut self, cx: &mut Cx<'_>) {
-        let erasing = self
-            .banks
-            .iter()
-            .flat_map(|bank| &bank.chips)
-            .filter(|chip| chip.is_erasing())
-            .count();
-        let span = TRANSFER_MAX.checked_div(erasing).unwrap_or(0) as u32;
-        for bank in &mut self.banks {
-            let words = span.wrapping_shr(bank.lanes.width_log2);
-            for (lane, chip) in (0_u32..).zip(&mut bank.chips) {
-                chip.advance(cx, bank.lanes, lane, words);
-            }
-        }
+        self.work(cx);
+        self.tell(cx);
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if self
+            .banks
+            .iter()
+            .any(|bank| bank.all_array() != bank.direct)
+        {
+            return Some(Instant::ZERO);
+        }
         self.banks
             .iter()
             .flat_map(|bank| &bank.chips)
@@ -379,12 +459,12 @@ impl Device for CfiFlash {
             .min()
     }
 
-    fn reset(&mut self, _: Reset) {
+    fn reset(&mut self, kind: Reset) {
         for bank in &mut self.banks {
             bank.direct = true;
             bank.chips
                 .iter_mut()
-                .for_each(|chip| chip.reset(&bank.part));
+                .for_each(|chip| chip.reset(&bank.part, kind == Reset::Cold));
         }
     }
 

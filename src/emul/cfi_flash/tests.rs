@@ -6,6 +6,8 @@ use alloc::vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
+mod amd;
+
 struct Store(Mutex<Vec<u8>>, AtomicUsize);
 
 impl BoardMemory for Store {
@@ -718,7 +720,12 @@ fn hostile_cycles(in_step: bool) {
         in_step,
         ..Config::new(vec![], 4)
     };
-    let (mut one, mut two) = (Rig::with(&config), Rig::with(&config));
+    hostile(&config, &COMMANDS, &[]);
+}
+
+/// Random cycles: most of them are these commands, and half of them at these offsets, if any.
+fn hostile(config: &Config, commands: &[u64; 16], places: &[u64]) {
+    let (mut one, mut two) = (Rig::with(config), Rig::with(config));
     let mut seed = 0x1234_5678_9abc_def1_u64;
     let mut random = || {
         seed ^= seed << 13;
@@ -742,8 +749,12 @@ fn hostile_cycles(in_step: bool) {
         } else {
             offset
         };
+        let offset = match places.get((pick >> 33) as usize % (2 * places.len()).max(1)) {
+            Some(place) => *place % (8192 - 8),
+            None => offset,
+        };
         let value = if pick >> 40 & 7 < 6 {
-            COMMANDS[(pick >> 44 & 15) as usize] * 0x0001_0001_0001_0001
+            commands[(pick >> 44 & 15) as usize] * 0x0001_0001_0001_0001
         } else {
             random()
         } & width.mask();
@@ -764,7 +775,7 @@ fn hostile_cycles(in_step: bool) {
             let mut out = Writer::default();
             one.flash.save(&mut out);
             let saved = out.into_bytes();
-            let mut restored = CfiFlash::new(&config).unwrap();
+            let mut restored = CfiFlash::new(config).unwrap();
             let mut from = Reader::new(&saved);
             restored.load(&mut from).unwrap();
             from.end().unwrap();
