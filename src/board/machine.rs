@@ -3,11 +3,12 @@
 mod access;
 mod lines;
 mod near;
+mod seen;
 
 use super::bus::{Bus, Port};
 use super::catalog::{self, Making};
 use super::devicetree::Tree;
-use super::observe::{By, Kinds, Observer, PIECE, Seen, What};
+use super::observe::{By, Kinds, Observer, Seen, What};
 use super::plan::{Plan, Window, WindowKind};
 use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
@@ -23,6 +24,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use near::{NEAR, Near};
+use seen::{Tapped, Watched};
 
 /// How many unclaimed accesses the policy `learn` keeps.
 const LEARNED: usize = 64;
@@ -57,6 +59,8 @@ pub struct Board {
     news: News,
     learned: Vec<RecentAccess>,
     observer: Option<Box<Observer>>,
+    /// An access of a tapped window, whose value is still to come.
+    tapped: Option<Tapped>,
     /// Whether the devices' output lines lead nowhere: see [`Board::cut_wires`].
     cut: bool,
 }
@@ -143,6 +147,7 @@ impl Board {
             news: News::ALL,
             learned: Vec::with_capacity(LEARNED),
             observer: None,
+            tapped: None,
             cut: false,
             plan: plan.clone(),
         };
@@ -203,23 +208,8 @@ impl Board {
     }
 
     fn see_bytes(&mut self, at: Instant, device: usize, by: By, all: &[u8]) {
-        if self.observer.is_none() {
-            return;
-        }
-        let pieces = all.chunks(PIECE);
-        let last = pieces.len().saturating_sub(1);
-        for (place, piece) in pieces.enumerate() {
-            let mut bytes = [0; PIECE];
-            for (to, from) in bytes.iter_mut().zip(piece) {
-                *to = *from;
-            }
-            let what = What::Bytes {
-                by,
-                more: place != last,
-                count: piece.len() as u8,
-                bytes,
-            };
-            self.see(Kinds::BYTES, at, device, what);
+        if let Some(observer) = &mut self.observer {
+            observer.note_bytes(at, device as u16, by, all);
         }
     }
 
@@ -263,6 +253,9 @@ impl Board {
     /// [`recent`](Board::recent).
     pub fn record(&mut self, value: u64) {
         self.recent.correct(value);
+        if let Some(tapped) = self.tapped.take() {
+            self.see_tapped(tapped, value);
+        }
     }
 
     /// Brings every device whose deadline is due up to now.
@@ -270,10 +263,26 @@ impl Board {
         for device in 0..self.slots.len() {
             let due = self.slots.get(device).and_then(|slot| slot.deadline);
             if due.is_some_and(|due| due <= world.now) {
+                self.see_due(world.now, device);
                 self.touch(world, device, |device, cx| device.advance(cx));
             }
         }
         self.propagate(world);
+    }
+
+    /// Brings device `index` alone up to now.
+    pub fn advance_one(&mut self, world: &World<'_>, index: usize) {
+        self.touch(world, index, |device, cx| device.advance(cx));
+        self.propagate(world);
+    }
+
+    fn see_due(&mut self, now: Instant, index: usize) {
+        if self.observer.is_some() {
+            let due = self.slots.get(index).and_then(|slot| slot.deadline);
+            if due.is_some_and(|due| due <= now) {
+                self.see(Kinds::DEADLINES, now, index, What::Due);
+            }
+        }
     }
 
     /// When [`advance`](Board::advance) is next owed.
@@ -301,6 +310,9 @@ impl Board {
 
     /// The level of interrupt `index` of [`Plan::host_interrupts`], a passed-through device's.
     pub fn host_interrupt(&mut self, world: &World<'_>, index: usize, level: bool) {
+        if self.observer.is_some() {
+            self.see_host_interrupt(world.now, index, level);
+        }
         self.drive(world, Source::Host(index), level);
     }
 
@@ -361,21 +373,23 @@ impl Board {
     /// A byte arrives at the serial port of device `index`. `false` if it has no room (the byte
     /// was not taken) or no such port.
     pub fn receive(&mut self, world: &World<'_>, index: usize, byte: u8) -> bool {
-        let mut taken = false;
-        self.touch(world, index, |device, cx| {
+        let mut room = false;
+        self.see_due(world.now, index);
+        self.call(world, index, |device, cx| {
             device.advance(cx);
-            if let Some(port) = device.serial()
-                && port.room() > 0
-            {
-                port.receive(cx, byte);
-                taken = true;
-            }
+            room = device.serial().is_some_and(|port| port.room() > 0);
         });
-        if taken {
+        if room {
             self.see_bytes(world.now, index, By::SerialIn, &[byte]);
+            self.call(world, index, |device, cx| {
+                if let Some(port) = device.serial() {
+                    port.receive(cx, byte);
+                }
+            });
         }
+        self.lines_of(index, world.now);
         self.propagate(world);
-        taken
+        room
     }
 
     /// Whether device `index` has a serial port.
@@ -387,6 +401,11 @@ impl Board {
     /// The output lines of device `index` that lead to another device.
     pub fn wired_lines(&self, index: usize) -> Lines {
         self.slots.get(index).map_or(Lines(0), |slot| slot.wired)
+    }
+
+    /// Takes the next byte that the console has sent.
+    pub fn console_sent(&mut self, now: Instant) -> Option<u8> {
+        self.sent(now, self.plan.console?)
     }
 
     /// Takes the next byte that the serial port of device `index` has sent.
@@ -459,9 +478,17 @@ impl Board {
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        let mut cx = Cx::new(world.now, world.memory, slot.store);
-        call(&mut *slot.device, &mut cx);
-        if let Some(asked) = cx.asked() {
+        let asked = if let Some(observer) = &mut self.observer {
+            let memory = Watched::new(world, observer, index as u16);
+            let mut cx = Cx::new(world.now, &memory, slot.store);
+            call(&mut *slot.device, &mut cx);
+            cx.asked()
+        } else {
+            let mut cx = Cx::new(world.now, world.memory, slot.store);
+            call(&mut *slot.device, &mut cx);
+            cx.asked()
+        };
+        if let Some(asked) = asked {
             self.ask(index, asked);
         }
     }

@@ -1,8 +1,8 @@
 //! What a board is seen doing: accesses, lines, bytes, in the order in which they happen, for a
 //! trace of it or a comparison with one.
 //!
-//! An [`Observer`] is a ring of fixed size. Who drains it too late is told how many were lost;
-//! nothing waits for it. A board without one pays nothing for it, and of a board that has one
+//! An [`Observer`] is a ring of fixed size. Who drains it too late is told how many were lost, and
+//! where; nothing waits for it. A board without one pays nothing for it, and of a board that has one
 //! only the devices that are observed leave the short way of an access.
 
 use crate::access::Access;
@@ -59,6 +59,9 @@ pub enum What {
         /// The bytes.
         bytes: [u8; PIECE],
     },
+    /// The device's deadline had passed, and it was brought up to date. Of several devices that
+    /// were due together each is told of.
+    Due,
     /// The board was reset.
     Reset(Reset),
 }
@@ -96,8 +99,10 @@ impl Kinds {
     pub const INPUTS: Self = Self(4);
     /// Bytes and frames, over ports and by bus mastering.
     pub const BYTES: Self = Self(8);
+    /// Deadlines that have passed.
+    pub const DEADLINES: Self = Self(16);
     /// All of that.
-    pub const ALL: Self = Self(15);
+    pub const ALL: Self = Self(31);
 
     /// Whether there is this.
     pub const fn has(self, what: Self) -> bool {
@@ -119,6 +124,8 @@ pub struct Observer {
     /// Bit n: device n; without one, all.
     devices: Option<[u64; 4]>,
     lost: u64,
+    /// When the first of them was seen.
+    lost_at: Instant,
 }
 
 impl Observer {
@@ -129,6 +136,7 @@ impl Observer {
             kinds,
             devices: None,
             lost: 0,
+            lost_at: Instant::ZERO,
         }
     }
 
@@ -154,15 +162,40 @@ impl Observer {
         self.kinds.has(kind) && listed
     }
 
-    /// Keeps what was seen, or counts it as lost.
+    /// Keeps what was seen, or counts it as lost. A reset is seen whatever devices are.
+    ///
+    /// Behind the first that is lost all are, until who drains the ring has come to that place and
+    /// asked: so the place is known.
     pub fn note(&mut self, kind: Kinds, seen: Seen) {
-        if !self.sees(kind, seen.device) {
+        if !self.sees(kind, seen.device) && !matches!(seen.what, What::Reset(_)) {
             return;
         }
-        if self.ring.len() < self.ring.capacity() {
+        if self.lost == 0 && self.ring.len() < self.ring.capacity() {
             self.ring.push_back(seen);
-        } else {
-            self.lost = self.lost.saturating_add(1);
+            return;
+        }
+        if self.lost == 0 {
+            self.lost_at = seen.at;
+        }
+        self.lost = self.lost.saturating_add(1);
+    }
+
+    /// Keeps bytes, in pieces.
+    pub fn note_bytes(&mut self, at: Instant, device: u16, by: By, all: &[u8]) {
+        let pieces = all.chunks(PIECE);
+        let last = pieces.len().saturating_sub(1);
+        for (place, piece) in pieces.enumerate() {
+            let mut bytes = [0; PIECE];
+            for (to, from) in bytes.iter_mut().zip(piece) {
+                *to = *from;
+            }
+            let what = What::Bytes {
+                by,
+                more: place != last,
+                count: piece.len() as u8,
+                bytes,
+            };
+            self.note(Kinds::BYTES, Seen { at, device, what });
         }
     }
 
@@ -176,8 +209,12 @@ impl Observer {
         self.ring.len()
     }
 
-    /// How many were lost since this was last asked, because the ring was full.
-    pub fn take_lost(&mut self) -> u64 {
-        core::mem::take(&mut self.lost)
+    /// How many were lost because the ring was full, and when the first of them was. None while
+    /// there is something before them to [`take`](Observer::take).
+    pub fn take_lost(&mut self) -> Option<(Instant, u64)> {
+        if self.lost == 0 || !self.ring.is_empty() {
+            return None;
+        }
+        Some((self.lost_at, core::mem::take(&mut self.lost)))
     }
 }

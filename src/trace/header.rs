@@ -56,6 +56,9 @@ pub struct Observed {
     pub ports: bool,
     /// What devices read from and wrote to the board's memory.
     pub memory: bool,
+    /// The moments at which devices came due (`due`), and at which bytes were taken from them: the
+    /// recorder's own board had no other.
+    pub deadlines: bool,
 }
 
 /// Where a word of `observed` is kept.
@@ -63,11 +66,12 @@ type Flag = fn(&mut Observed) -> &mut bool;
 
 impl Observed {
     /// The words, and which of this each stands for.
-    const WORDS: [(&'static str, Flag); 4] = [
+    const WORDS: [(&'static str, Flag); 5] = [
         ("lines", |o| &mut o.lines),
         ("cpu-lines", |o| &mut o.cpu_lines),
         ("ports", |o| &mut o.ports),
         ("memory", |o| &mut o.memory),
+        ("deadlines", |o| &mut o.deadlines),
     ];
 }
 
@@ -140,7 +144,7 @@ impl Header {
                     let known = Observed::WORDS.iter().find(|(known, _)| *known == word);
                     let (_, which) = known.ok_or_else(|| {
                         format!(
-                            "observed {word}: it takes lines, cpu-lines, ports, memory, with commas"
+                            "observed {word}: it takes lines, cpu-lines, ports, memory, deadlines, with commas"
                         )
                     })?;
                     *which(&mut self.observed) = true;

@@ -2,7 +2,7 @@
 //! lead from it to the next.
 
 use super::{Board, Direct};
-use crate::board::observe::{Kinds, Seen, What};
+use crate::board::observe::{Kinds, Observer, Seen, What};
 use crate::board::plan::{Window, WindowKind};
 use crate::board::wiring::{Change, Source};
 use crate::board::{News, World};
@@ -76,9 +76,13 @@ impl Board {
                 device: index,
                 line,
             };
-            let pending = &mut self.pending;
-            self.wiring
-                .drive(source, lines.is_high(line), |change| queue(pending, change));
+            let (pending, observer) = (&mut self.pending, &mut self.observer);
+            self.wiring.drive(source, lines.is_high(line), |change| {
+                if let Some(observer) = observer {
+                    see_from_unseen(observer, index, now, change);
+                }
+                queue(pending, change);
+            });
         }
     }
 
@@ -97,13 +101,7 @@ impl Board {
         let (pending, observer) = (&mut self.pending, &mut self.observer);
         self.wiring.drive(source, level, |change| {
             if let Some(observer) = observer {
-                let (line, level) = (change.line.0, change.level);
-                let seen = Seen {
-                    at: world.now,
-                    device: change.device as u16,
-                    what: What::Input { line, level },
-                };
-                observer.note(Kinds::INPUTS, seen);
+                see_input(observer, world.now, change);
             }
             queue(pending, change);
         });
@@ -184,6 +182,25 @@ fn shows(windows: &[Window], window: &Window, device: usize, region: u8) -> bool
     match &window.kind {
         WindowKind::Alias { target } => windows.iter().any(|w| is(w) && w.holds(*target, 1)),
         _ => is(window),
+    }
+}
+
+#[cold]
+fn see_input(observer: &mut Observer, at: Instant, change: Change) {
+    let (line, level) = (change.line.0, change.level);
+    let seen = Seen {
+        at,
+        device: change.device as u16,
+        what: What::Input { line, level },
+    };
+    observer.note(Kinds::INPUTS, seen);
+}
+
+/// To who sees the device that is driven and not the one that drives, the line comes from outside.
+#[cold]
+fn see_from_unseen(observer: &mut Observer, from: usize, at: Instant, change: Change) {
+    if !observer.sees(Kinds::OUTPUTS, from as u16) {
+        see_input(observer, at, change);
     }
 }
 
