@@ -6,7 +6,9 @@ use crate::symbols::Symbols;
 use crate::system::host::Host;
 use crate::terminal::{Key, Keys, Raw};
 use crate::typing::Keyboard;
-use reliquary::link::{Channel, Decoder, Event};
+use crate::trace::recording::Recording;
+use reliquary::link::{Channel, Damage, Decoder, Event};
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -35,6 +37,8 @@ pub struct Machine<'a> {
     pub qemu: &'a [String],
     /// Where all that the consoles print is kept.
     pub log: Option<&'a Path>,
+    /// What is recorded.
+    pub recording: Option<&'a RefCell<Recording>>,
     /// Whether the consoles are shown.
     pub show: bool,
     /// Whether standard input goes to the console in focus.
@@ -209,6 +213,7 @@ impl Machine<'_> {
             decoder: Decoder::new(),
             screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
             play,
+            recording: self.recording,
             scripted: !self.script.0.is_empty(),
             keys: Keys::default(),
             focus: 0,
@@ -249,18 +254,19 @@ impl Machine<'_> {
     }
 }
 
-struct Session {
+struct Session<'a> {
     keyboard: Keyboard,
     decoder: Decoder,
     screen: Screen,
     play: Play,
+    recording: Option<&'a RefCell<Recording>>,
     scripted: bool,
     keys: Keys,
     focus: u8,
     vms: u8,
 }
 
-impl Session {
+impl Session<'_> {
     fn until_end(&mut self, news: &Receiver<News>, until: Option<Instant>) -> End {
         loop {
             while let Some((channel, line)) = self.play.to_type() {
@@ -293,14 +299,28 @@ impl Session {
 
     fn printed(&mut self, bytes: &[u8]) {
         let (screen, play, keyboard) = (&mut self.screen, &mut self.play, &mut self.keyboard);
+        let mut recording = self.recording.map(RefCell::borrow_mut);
         self.decoder.feed(bytes, &mut |event| match event {
+            Event::Frame {
+                channel: Channel::Trace,
+                bytes,
+            } => {
+                if let Some(recording) = &mut recording {
+                    recording.fed(bytes);
+                }
+            }
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
                 if channel != Channel::Layout {
                     play.printed(channel, bytes);
                     screen.print(channel, bytes);
                 }
             }
-            Event::Damage(damage) => screen.damage(&damage.to_string()),
+            Event::Damage(damage) => {
+                if let (Some(recording), Damage::Frames { .. }) = (&mut recording, damage) {
+                    recording.damaged();
+                }
+                screen.damage(&damage.to_string());
+            }
             // The tool started the machine, so it should have seen the first frame.
             Event::Joined { bytes, frames } => {
                 if (bytes, frames) != (0, 0) {
@@ -418,6 +438,7 @@ mod tests {
             icount: false,
             qemu: &[],
             log: None,
+            recording: None,
             show: false,
             interactive: false,
         }

@@ -66,6 +66,9 @@ pub enum What {
     Reset(Reset),
 }
 
+/// An observer knows devices of numbers below this.
+pub const SEEN_LIMIT: u16 = 256;
+
 /// The most bytes in one piece.
 pub const PIECE: usize = 16;
 
@@ -140,7 +143,8 @@ impl Observer {
         }
     }
 
-    /// Sees these devices only, by the numbers of [`Seen::device`]; there are at most 256.
+    /// Sees these devices only, by the numbers of [`Seen::device`]; [`SEEN_LIMIT`] is the
+    /// first that cannot be.
     #[must_use]
     pub fn only(mut self, devices: impl Iterator<Item = u16>) -> Self {
         let mut set = [0u64; 4];

@@ -243,10 +243,10 @@ impl Packer {
                 self.access(shape, at, value.unwrap_or(0), out);
             }
             What::Output { line, level } => {
-                self.line(OUTPUT | 0, level, device, line, at, out);
+                self.line(OUTPUT, level, device, line, at, out);
             }
             What::Input { line, level } => {
-                self.line(INPUT | 0, level, device, line, at, out);
+                self.line(INPUT, level, device, line, at, out);
             }
             What::Due => {
                 self.tag(DUE, at, out);

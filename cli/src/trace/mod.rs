@@ -3,3 +3,4 @@ pub mod file;
 pub mod import;
 pub mod record;
 pub mod replay;
+pub mod recording;

@@ -4,7 +4,9 @@ use crate::machine::{End, Machine, Outcome};
 use crate::script::{Play, Script};
 use crate::system::System;
 use crate::verbs::build::{self, Built};
+use crate::trace::recording::Wanted;
 use clap::Args;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ Examples:
       --expect '/ #' --send 'uname -m' --expect armv7l
   cargo reliquary run systems/two-hellos.toml --expect '@right:q ends' --send q --expect passed
   cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
+  cargo reliquary run systems/vexpress-a9-linux.toml --record a9.trace.zst --expect '/ #'
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
 --send the exit status is 0 only when every text was seen. Texts are looked for on the VMs'
@@ -39,6 +42,15 @@ pub struct Run {
     /// One instruction takes one nanosecond: the same run every time.
     #[arg(long)]
     icount: bool,
+    /// Record what the devices do, as a trace (.trace, or .trace.zst).
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Record this device only; repeatable. The others cost nothing then.
+    #[arg(long, value_name = "NAME", requires = "record")]
+    record_device: Vec<String>,
+    /// Record this VM's devices, of a system that has several.
+    #[arg(long, value_name = "NAME", requires = "record")]
+    record_vm: Option<String>,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -55,6 +67,9 @@ impl Run {
             timeout: None,
             log: None,
             icount: false,
+            record: None,
+            record_device: Vec::new(),
+            record_vm: None,
             qemu,
         }
     }
@@ -65,7 +80,17 @@ impl Run {
         // A script that cannot be played is told before anything is built for it.
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
         Play::new(&self.script, &names)?;
-        let built = build::build(&system, self.host.as_deref())?;
+        let host = self.host.as_deref();
+        let (built, recording) = if self.record.is_some() {
+            let wanted = Wanted {
+                vm: self.record_vm.clone(),
+                devices: self.record_device.clone(),
+            };
+            let (built, recording) = build::build_recorded(&system, host, &wanted)?;
+            (built, Some(RefCell::new(recording)))
+        } else {
+            (build::build(&system, host)?, None)
+        };
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
         let scripted = !self.script.0.is_empty();
@@ -83,10 +108,15 @@ impl Run {
             icount: self.icount,
             qemu: &self.qemu,
             log: self.log.as_deref(),
+            recording: recording.as_ref(),
             show: true,
             interactive: !scripted,
         };
         let outcome = machine.run()?;
+        if let (Some(recording), Some(file)) = (recording, &self.record) {
+            let told = recording.into_inner().close(file)?;
+            anstream::eprintln!("{told}");
+        }
         if let Some(fault) = outcome.fault_as_shown() {
             return Err(fault.into());
         }
@@ -139,6 +169,7 @@ fn boot_by(
         icount,
         qemu: &[],
         log: None,
+        recording: None,
         show: false,
         interactive: false,
     }
