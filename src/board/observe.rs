@@ -34,7 +34,7 @@ pub enum What {
         /// What was read or written; none: refused.
         value: Option<u64>,
     },
-    /// An output line changed.
+    /// An output line changed that leads to a device or a CPU.
     Output {
         /// The line.
         line: u16,

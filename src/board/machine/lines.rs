@@ -65,7 +65,13 @@ impl Board {
             self.inputs = inputs;
         }
         if changed != 0 && self.observer.is_some() {
-            self.see_outputs(index, now, lines, changed);
+            // What leads nowhere nobody hears of; a controller's lead to the CPUs.
+            let heard = if self.controllers.contains(&index) {
+                u64::MAX
+            } else {
+                wired
+            };
+            self.see_outputs(index, now, lines, changed & heard);
         }
         changed &= if self.cut { 0 } else { wired };
         // At most 64 rounds: one for each line.
