@@ -45,6 +45,9 @@ pub struct Machine<'a> {
     pub interactive: bool,
 }
 
+/// How long a machine goes on that is recorded, when the script is done.
+const LINGER: Duration = Duration::from_millis(200);
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
@@ -267,14 +270,20 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn until_end(&mut self, news: &Receiver<News>, until: Option<Instant>) -> End {
+    fn until_end(&mut self, news: &Receiver<News>, mut until: Option<Instant>) -> End {
+        let mut done = None;
         loop {
             while let Some((channel, line)) = self.play.to_type() {
                 self.keyboard
                     .type_at(channel, format!("{line}\r").as_bytes());
             }
             if self.scripted && self.play.is_done() {
-                return End::Done;
+                let done = *done.get_or_insert_with(Instant::now);
+                // What led to the text that was seen may be on its way.
+                if self.recording.is_none() || done.elapsed() > LINGER {
+                    return End::Done;
+                }
+                until = Some(until.map_or(done + LINGER, |until| until.min(done + LINGER)));
             }
             let left = until.map_or(Duration::from_secs(3600), |until| {
                 until.saturating_duration_since(Instant::now())
@@ -290,6 +299,9 @@ impl Session<'_> {
                 Err(RecvTimeoutError::Timeout)
                     if until.is_some_and(|until| until <= Instant::now()) =>
                 {
+                    if done.is_some() {
+                        return End::Done;
+                    }
                     return End::Timeout;
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -48,6 +48,22 @@ impl Recorder {
         }
     }
 
+    /// The same, and tells that it is all there, if it is.
+    pub fn settle(&mut self, board: &mut Board) {
+        let idle = core::mem::replace(&mut self.idle, true);
+        self.pour(board);
+        self.idle = idle;
+    }
+
+    /// The board's time begins, when the host's counter is at so many nanoseconds. What was seen of
+    /// the time before has been taken.
+    pub fn begins(&mut self, board: &mut Board, host: u64) {
+        self.pour(board);
+        if self.bytes.capacity() - self.bytes.len() >= ITEM_MAX {
+            self.put(&Item::Began(host));
+        }
+    }
+
     fn pack(&mut self, board: &mut Board) {
         let Some(observer) = board.observer() else {
             return;

@@ -310,9 +310,6 @@ impl Board {
 
     /// The level of interrupt `index` of [`Plan::host_interrupts`], a passed-through device's.
     pub fn host_interrupt(&mut self, world: &World<'_>, index: usize, level: bool) {
-        if self.observer.is_some() {
-            self.see_host_interrupt(world.now, index, level);
-        }
         self.drive(world, Source::Host(index), level);
     }
 

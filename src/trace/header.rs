@@ -34,6 +34,8 @@ pub struct Header {
     pub firmware: bool,
     /// What a real-time clock that was never set shows at time 0, in Unix seconds.
     pub rtc: u32,
+    /// How many nanoseconds of that second had gone by.
+    pub rtc_ns: u32,
     /// What was recorded, beside register accesses.
     pub observed: Observed,
     /// Devices of the board of which nothing was recorded.
@@ -87,6 +89,7 @@ impl Header {
             cpus: None,
             firmware: true,
             rtc: 0,
+            rtc_ns: 0,
             observed: Observed::default(),
             unobserved: Vec::new(),
             media: Vec::new(),
@@ -139,6 +142,10 @@ impl Header {
                 };
             }
             "rtc" => self.rtc = number()?,
+            "rtc-ns" => {
+                let ns = Some(number()?).filter(|ns| *ns < 1_000_000_000);
+                self.rtc_ns = ns.ok_or("rtc-ns is less than a second")?;
+            }
             "observed" => {
                 for word in value.split(',') {
                     let known = Observed::WORDS.iter().find(|(known, _)| *known == word);
@@ -159,7 +166,7 @@ impl Header {
             _ => {
                 return Err(format!(
                     "the key {key} is not known: board, source, image, reset, security, cpus, \
-                     firmware, rtc, observed, unobserved, medium, note"
+                     firmware, rtc, rtc-ns, observed, unobserved, medium, note"
                 ));
             }
         }
@@ -181,6 +188,9 @@ impl fmt::Display for Header {
         }
         let firmware = if self.firmware { "ran" } else { "none" };
         write!(f, "  firmware {firmware}  rtc {}", self.rtc)?;
+        if self.rtc_ns != 0 {
+            write!(f, "  rtc-ns {}", self.rtc_ns)?;
+        }
         let mut observed = self.observed;
         let mut comma = "  observed ";
         for (word, which) in Observed::WORDS {

@@ -18,6 +18,7 @@
 //! | 0x8b | all that was seen up to here is here |
 //! | 0x8c | the end |
 //! | 0x8d | time: the whole of it, in nanoseconds |
+//! | 0x8e | the board's time began: at so many nanoseconds of the host's counter |
 //! | 0xff | with seven more bytes ([`MAGIC`]), a restart: items so far, time, nanoseconds a tick |
 //!
 //! A *time* is the difference from the item before: in ticks, times two; or in nanoseconds, times two
@@ -54,6 +55,7 @@ const LOST: u8 = 0x8a;
 const SETTLED: u8 = 0x8b;
 const END: u8 = 0x8c;
 const TIME: u8 = 0x8d;
+const BEGAN: u8 = 0x8e;
 /// Of a way: more bytes of the same follow.
 const MORE_FOLLOW: u8 = 1 << 3;
 
@@ -69,6 +71,9 @@ pub enum Item {
         /// How many.
         count: u64,
     },
+    /// The board's time begins, or begins anew: at so many nanoseconds of the host's counter, with
+    /// which a real device's clock goes on.
+    Began(u64),
     /// All that was seen up to here is here: a trace may end at this place.
     Settled,
     /// The recording has ended.
@@ -219,6 +224,10 @@ impl Packer {
                 number(*count, &mut out);
                 self.time(*at, &mut out);
                 self.state.items = self.state.items.wrapping_add(*count);
+            }
+            Item::Began(host) => {
+                out(BEGAN);
+                number(*host, &mut out);
             }
             Item::Settled => out(SETTLED),
             Item::End => out(END),
@@ -483,6 +492,7 @@ impl Unpacker {
                 self.state.open = None;
                 return Ok(Some(Item::Lost { at, count }));
             }
+            BEGAN => return Ok(Some(Item::Began(from.number()?))),
             SETTLED => return Ok(Some(Item::Settled)),
             END => return Ok(Some(Item::End)),
             TIME => {

@@ -5,7 +5,7 @@ use crate::fault::{Fault, Result, did_you_mean};
 use crate::system::System;
 use crate::system::prepare::{Prepared, PreparedVm};
 use reliquary::access::Security;
-use reliquary::board::observe::SEEN_LIMIT;
+use reliquary::board::observe::{SEEN_LIMIT, What};
 use reliquary::board::plan::WindowKind;
 use reliquary::bundle::Sha256;
 use reliquary::trace::header::Header;
@@ -16,6 +16,10 @@ use reliquary::trace::write::Writer;
 use reliquary::units::Instant;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// When the host's clock begins, where one of its devices is recorded: 1 January 2024, in Unix
+/// seconds and as QEMU takes it.
+const RTC: (u32, &str) = (1_704_067_200, "2024-01-01");
 
 /// What the user wants recorded.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +38,11 @@ pub struct Recording {
     /// Bytes that are no whole item yet.
     bytes: Vec<u8>,
     assembly: Assembly,
-    writer: Writer,
+    header: Header,
+    /// Begun with the first item, which tells when the board's time began.
+    writer: Option<Writer>,
+    /// Real devices behind a tap are among what is recorded.
+    taps: bool,
     /// Items behind the last moment of which everything is here.
     unsettled: Vec<Item>,
     /// Records of the trace.
@@ -106,13 +114,18 @@ pub fn begin(system: &System, prepared: &mut Prepared, wanted: &Wanted) -> Resul
         let mend = format!("only the first {SEEN_LIMIT} are: name others by --record-device");
         return Err(Fault::new(what).mend(mend).into());
     }
-    let header = header(system, vm, &names, &record);
+    let taps = record
+        .iter()
+        .any(|index| usize::from(*index) >= plan.devices.len());
+    let header = header(system, vm, &names, &record, taps);
     let recording = Recording {
         names: names.iter().map(str::to_owned).collect(),
         unpacker: Unpacker::new(),
         bytes: Vec::new(),
         assembly: Assembly::new(header.security),
-        writer: Writer::new(&header),
+        header,
+        writer: None,
+        taps,
         unsettled: Vec::new(),
         records: 0,
         lost: 0,
@@ -150,7 +163,13 @@ fn no_device<'n>(vm: &PreparedVm, name: &str, known: impl Iterator<Item = &'n st
     Fault::new(what).mend(mend)
 }
 
-fn header(system: &System, vm: &PreparedVm, names: &Names, record: &[u16]) -> Header {
+fn header(
+    system: &System,
+    vm: &PreparedVm,
+    names: &Names,
+    record: &[u16],
+    taps: bool,
+) -> Header {
     let plan = &vm.board.plan;
     let board = vm.board.file.file_stem().unwrap_or_default();
     let source = concat!("reliquary-", env!("CARGO_PKG_VERSION"));
@@ -163,9 +182,11 @@ fn header(system: &System, vm: &PreparedVm, names: &Names, record: &[u16]) -> He
     header.cpus = u8::try_from(plan.cpus.len()).ok();
     header.firmware = plan.firmware_ran;
     header.rtc = plan.unix_seconds;
-    let observed = &mut header.observed;
-    (observed.lines, observed.cpu_lines) = (true, true);
-    (observed.ports, observed.memory, observed.deadlines) = (true, true, true);
+    if !taps {
+        let observed = &mut header.observed;
+        (observed.lines, observed.cpu_lines) = (true, true);
+        (observed.ports, observed.memory, observed.deadlines) = (true, true, true);
+    }
     for (index, device) in plan.devices.iter().enumerate() {
         let name = names.name(index).unwrap_or_default().to_owned();
         if !record.iter().any(|one| usize::from(*one) == index) {
@@ -247,23 +268,44 @@ impl Recording {
     }
 
     fn settled(&mut self, item: &Item) {
+        if let (Item::Began(host), None, true) = (item, &self.writer, self.taps) {
+            // A real clock went on with the host's counter, from QEMU's start on.
+            let seconds = u32::try_from(host / 1_000_000_000).unwrap_or(0);
+            self.header.rtc = RTC.0.wrapping_add(seconds);
+            self.header.rtc_ns = u32::try_from(host % 1_000_000_000).unwrap_or(0);
+        }
+        let header = &self.header;
+        let writer = self.writer.get_or_insert_with(|| Writer::new(header));
         match item {
+            // What the devices of such a board do, beside answering, is not all seen.
+            Item::Seen(seen)
+                if self.taps && !matches!(seen.what, What::Access { .. } | What::Input { .. }) => {}
             Item::Seen(seen) => {
                 let name = self.names.get(usize::from(seen.device));
-                let name = self.writer.device(name.map_or("-", String::as_str));
+                let name = writer.device(name.map_or("-", String::as_str));
                 self.until = seen.at;
                 if let Some(record) = self.assembly.record(seen, name) {
                     self.records += 1;
-                    self.writer.record(record);
+                    writer.record(record);
                 }
             }
             Item::Lost { at, count } => {
                 self.lost += count;
                 self.assembly.gap();
-                self.writer.lost(*at, *count);
+                writer.lost(*at, *count);
             }
-            Item::Settled | Item::End => {}
+            Item::Began(_) | Item::Settled | Item::End => {}
         }
+    }
+
+    /// What QEMU must be told beside, so that the trace can say what a real clock of its showed.
+    pub fn qemu(&self, given: &[String]) -> Vec<String> {
+        let mut all = given.to_vec();
+        if self.taps {
+            let clock = format!("base={},clock=vm", RTC.1);
+            all.extend(["-rtc".to_owned(), clock]);
+        }
+        all
     }
 
     /// Closes the trace and writes it.
@@ -274,7 +316,8 @@ impl Recording {
             lost: self.lost,
             until: (!self.ended).then_some(self.until),
         };
-        file::write(to, self.writer.end().as_bytes())?;
+        let writer = self.writer.unwrap_or_else(|| Writer::new(&self.header));
+        file::write(to, writer.end().as_bytes())?;
         Ok(told)
     }
 }

@@ -93,6 +93,10 @@ impl Run {
         };
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
+        let qemu = match &recording {
+            Some(recording) => recording.borrow().qemu(&self.qemu),
+            None => self.qemu.clone(),
+        };
         let scripted = !self.script.0.is_empty();
         let timeout = self
             .timeout
@@ -106,7 +110,7 @@ impl Run {
             script: &self.script,
             timeout,
             icount: self.icount,
-            qemu: &self.qemu,
+            qemu: &qemu,
             log: self.log.as_deref(),
             recording: recording.as_ref(),
             show: true,

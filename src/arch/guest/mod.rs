@@ -17,7 +17,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reliquary::board::{BoardAsk, News};
-use reliquary::units::{Instant, Ipa};
+use reliquary::units::{Instant, Ipa, ns_for};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
@@ -150,7 +150,12 @@ impl Guest {
             self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f)
         );
         msr!("cnthctl_el2", self.controls.cnthctl);
-        msr!("cntvoff_el2", counter::now());
+        let began = counter::now();
+        msr!("cntvoff_el2", began);
+        if let Some(recorder) = &mut self.recorder {
+            let host = ns_for(began, counter::hz());
+            recorder.begins(self.vm.board(), host);
+        }
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
         msr!("oslar_el1", 0); // a locked OS lock keeps breakpoints from matching

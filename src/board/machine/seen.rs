@@ -5,7 +5,6 @@ use super::{Board, What};
 use crate::access::Access;
 use crate::board::World;
 use crate::board::observe::{By, Kinds, Observer};
-use crate::board::plan::WindowKind;
 use crate::memory::{BoardMemory, StoreId, Unbacked};
 use crate::units::{Instant, Ipa};
 use core::cell::RefCell;
@@ -36,23 +35,6 @@ impl Board {
             value: Some(value & access.width.mask()),
         };
         self.see(Kinds::ACCESSES, at, device, what);
-    }
-
-    /// Tells the observer of a tapped device's interrupt: to a trace it is the device's output.
-    #[cold]
-    pub(super) fn see_host_interrupt(&mut self, at: Instant, index: usize, level: bool) {
-        let Some(interrupt) = self.plan.host_interrupts.get(index) else {
-            return;
-        };
-        let line = interrupt.index as u16;
-        let window = self.plan.windows.iter().position(|window| {
-            window.node == interrupt.node
-                && matches!(window.kind, WindowKind::PassThrough { tap: true, .. })
-        });
-        if let Some(window) = window {
-            let device = self.plan.devices.len().saturating_add(window);
-            self.see(Kinds::OUTPUTS, at, device, What::Output { line, level });
-        }
     }
 }
 

@@ -123,6 +123,7 @@ fn random(random: &mut Random, at: &mut u64, open: &mut Option<(By, u16, u64)>) 
             };
         }
         6 if below(4) == 0 => return Item::Settled,
+        6 if below(9) == 0 => return Item::Began(below(u64::MAX)),
         _ => What::Access {
             access: Access {
                 region: below(2) as u8,

@@ -93,6 +93,7 @@ pub fn plan_for(map: &Plan, header: &Header) -> Plan {
     plan.secure = header.security == Security::Secure;
     plan.firmware_ran = header.firmware;
     plan.unix_seconds = header.rtc;
+    plan.unix_ns = header.rtc_ns;
     plan
 }
 
