@@ -208,6 +208,11 @@ impl Observer {
         self.ring.pop_front()
     }
 
+    /// How many it keeps.
+    pub fn capacity(&self) -> usize {
+        self.ring.capacity()
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.ring.len()
@@ -220,5 +225,34 @@ impl Observer {
             return None;
         }
         Some((self.lost_at, core::mem::take(&mut self.lost)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_observer_has_no_room_for_is_counted_at_its_place() {
+        let note = |observer: &mut Observer, at| {
+            let (at, device, what) = (Instant(at), 0, What::Due);
+            observer.note(Kinds::DEADLINES, Seen { at, device, what });
+        };
+        let mut observer = Observer::new(Kinds::ALL, 4);
+        let room = 4.max(observer.capacity());
+        (0..room + 2).for_each(|n| note(&mut observer, n as u64));
+        assert_eq!(observer.take_lost(), None, "there is something before it");
+        assert_eq!(observer.take().map(|seen| seen.at), Some(Instant(0)));
+        note(&mut observer, 100);
+        let rest = core::iter::from_fn(|| observer.take()).count();
+        assert_eq!(
+            rest,
+            room - 1,
+            "nothing is kept behind a gap that was not told"
+        );
+        assert_eq!(observer.take_lost(), Some((Instant(room as u64), 3)));
+        note(&mut observer, 101);
+        assert_eq!(observer.take().map(|seen| seen.at), Some(Instant(101)));
+        assert_eq!(observer.take_lost(), None);
     }
 }

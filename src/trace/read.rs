@@ -2,8 +2,8 @@
 
 use super::header::{FIRST, Header, VERSION, reset_of, security_of};
 use super::record::{DeviceName, Event, Port, Record, RegisterAccess, Way};
-use crate::emul::Reset;
 use crate::access::Width;
+use crate::emul::Reset;
 use crate::link::Crc32;
 use crate::units::{Instant, Ipa};
 use alloc::borrow::ToOwned;

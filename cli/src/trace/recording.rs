@@ -154,7 +154,11 @@ fn which<'v>(vms: &'v mut [PreparedVm], wanted: Option<&str>) -> Result<&'v mut 
     })
 }
 
-fn no_device<'n>(vm: &PreparedVm, name: &str, known: impl Iterator<Item = &'n str> + Clone) -> Fault {
+fn no_device<'n>(
+    vm: &PreparedVm,
+    name: &str,
+    known: impl Iterator<Item = &'n str> + Clone,
+) -> Fault {
     let what = format!("the board of {} has no device {name}", vm.name);
     let mend = match did_you_mean(name, known.clone()) {
         Some(near) => format!("did you mean {near}?"),
@@ -163,13 +167,7 @@ fn no_device<'n>(vm: &PreparedVm, name: &str, known: impl Iterator<Item = &'n st
     Fault::new(what).mend(mend)
 }
 
-fn header(
-    system: &System,
-    vm: &PreparedVm,
-    names: &Names,
-    record: &[u16],
-    taps: bool,
-) -> Header {
+fn header(system: &System, vm: &PreparedVm, names: &Names, record: &[u16], taps: bool) -> Header {
     let plan = &vm.board.plan;
     let board = vm.board.file.file_stem().unwrap_or_default();
     let source = concat!("reliquary-", env!("CARGO_PKG_VERSION"));
@@ -217,14 +215,13 @@ fn medium(vm: &PreparedVm, device: usize, bytes: u64) -> Vec<u8> {
             continue;
         };
         let placed = vm.placed.iter().filter(|placed| {
-            of == device && window.holds(reliquary::units::Ipa(placed.at), placed.bytes.len() as u64)
+            of == device
+                && window.holds(reliquary::units::Ipa(placed.at), placed.bytes.len() as u64)
         });
         for placed in placed {
             let from = usize::try_from(placed.at - window.at.0 + offset).unwrap_or(usize::MAX);
             let place = medium.iter_mut().skip(from);
-            place
-                .zip(&placed.bytes)
-                .for_each(|(to, from)| *to = *from);
+            place.zip(&placed.bytes).for_each(|(to, from)| *to = *from);
         }
     }
     medium

@@ -3,8 +3,8 @@ use crate::fault::{Fault, Result};
 use crate::machine::{End, Machine, Outcome};
 use crate::script::{Play, Script};
 use crate::system::System;
+use crate::trace::recording::{Recording, Told, Wanted};
 use crate::verbs::build::{self, Built};
-use crate::trace::recording::Wanted;
 use clap::Args;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -150,6 +150,22 @@ pub fn boot_counted(
     boot_by(system, host, script, timeout, true)
 }
 
+/// Boots a system with a script, shows nothing, and records it: for tests.
+pub fn boot_recorded(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+    wanted: &Wanted,
+    to: &Path,
+) -> Result<(Outcome, Told)> {
+    let system = System::read(system)?;
+    let (built, recording) = build::build_recorded(&system, Some(host), wanted)?;
+    let recording = RefCell::new(recording);
+    let outcome = boot_built(&built, script, timeout, false, Some(&recording))?;
+    Ok((outcome, recording.into_inner().close(to)?))
+}
+
 fn boot_by(
     system: &Path,
     host: &str,
@@ -158,11 +174,22 @@ fn boot_by(
     icount: bool,
 ) -> Result<Outcome> {
     let system = System::read(system)?;
-    let built: Built = build::build(&system, Some(host))?;
+    let built = build::build(&system, Some(host))?;
+    boot_built(&built, script, timeout, icount, None)
+}
+
+fn boot_built(
+    built: &Built,
+    script: &Script,
+    timeout: Duration,
+    icount: bool,
+    recording: Option<&RefCell<Recording>>,
+) -> Result<Outcome> {
     // Tests of one system run side by side: each has its own file.
     let folder = tempfile::tempdir().map_err(|error| Fault::new(error.to_string()))?;
     let image = folder.path().join("system.img");
     built.write(&image)?;
+    let qemu = recording.map(|recording| recording.borrow().qemu(&[]));
     Machine {
         image: &image,
         elf: &built.elf,
@@ -171,9 +198,9 @@ fn boot_by(
         script,
         timeout: Some(timeout),
         icount,
-        qemu: &[],
+        qemu: &qemu.unwrap_or_default(),
         log: None,
-        recording: None,
+        recording,
         show: false,
         interactive: false,
     }
