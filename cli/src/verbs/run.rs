@@ -87,6 +87,10 @@ impl Run {
                 devices: self.record_device.clone(),
             };
             let (built, recording) = build::build_recorded(&system, host, &wanted)?;
+            // A file that cannot be written is told before the run, not behind it.
+            if let Some(file) = &self.record {
+                crate::trace::file::write(file, b"")?;
+            }
             (built, Some(RefCell::new(recording)))
         } else {
             (build::build(&system, host)?, None)
