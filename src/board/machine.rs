@@ -24,7 +24,6 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use near::{NEAR, Near};
-use seen::{Tapped, Watched};
 
 /// How many unclaimed accesses the policy `learn` keeps.
 const LEARNED: usize = 64;
@@ -59,8 +58,6 @@ pub struct Board {
     news: News,
     learned: Vec<RecentAccess>,
     observer: Option<Box<Observer>>,
-    /// An access of a tapped window, whose value is still to come.
-    tapped: Option<Tapped>,
     /// Whether the devices' output lines lead nowhere: see [`Board::cut_wires`].
     cut: bool,
 }
@@ -147,7 +144,6 @@ impl Board {
             news: News::ALL,
             learned: Vec::with_capacity(LEARNED),
             observer: None,
-            tapped: None,
             cut: false,
             plan: plan.clone(),
         };
@@ -253,8 +249,8 @@ impl Board {
     /// [`recent`](Board::recent).
     pub fn record(&mut self, value: u64) {
         self.recent.correct(value);
-        if let Some(tapped) = self.tapped.take() {
-            self.see_tapped(tapped, value);
+        if let Some(observer) = &mut self.observer {
+            observer.answered(value);
         }
     }
 
@@ -400,6 +396,15 @@ impl Board {
         self.slots.get(index).map_or(Lines(0), |slot| slot.wired)
     }
 
+    /// Whether the console has sent what nobody has taken.
+    pub fn console_sends(&self) -> bool {
+        let slot = self
+            .plan
+            .console
+            .and_then(|console| self.slots.get(console));
+        slot.is_some_and(|slot| slot.device.sends())
+    }
+
     /// Takes the next byte that the console has sent.
     pub fn console_sent(&mut self, now: Instant) -> Option<u8> {
         self.sent(now, self.plan.console?)
@@ -472,20 +477,15 @@ impl Board {
         index: usize,
         call: impl FnOnce(&mut dyn Device, &mut Cx<'_>),
     ) {
+        if self.observer.is_some() {
+            return self.call_seen(world, index, call);
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };
-        let asked = if let Some(observer) = &mut self.observer {
-            let memory = Watched::new(world, observer, index as u16);
-            let mut cx = Cx::new(world.now, &memory, slot.store);
-            call(&mut *slot.device, &mut cx);
-            cx.asked()
-        } else {
-            let mut cx = Cx::new(world.now, world.memory, slot.store);
-            call(&mut *slot.device, &mut cx);
-            cx.asked()
-        };
-        if let Some(asked) = asked {
+        let mut cx = Cx::new(world.now, world.memory, slot.store);
+        call(&mut *slot.device, &mut cx);
+        if let Some(asked) = cx.asked() {
             self.ask(index, asked);
         }
     }

@@ -129,6 +129,8 @@ pub struct Observer {
     lost: u64,
     /// When the first of them was seen.
     lost_at: Instant,
+    /// An access of a tapped window, whose value is still to come.
+    asked: Option<Seen>,
 }
 
 impl Observer {
@@ -140,6 +142,7 @@ impl Observer {
             devices: None,
             lost: 0,
             lost_at: Instant::ZERO,
+            asked: None,
         }
     }
 
@@ -201,6 +204,22 @@ impl Observer {
             };
             self.note(Kinds::BYTES, Seen { at, device, what });
         }
+    }
+
+    /// A tapped window is accessed; the metal carries it out, and tells the value behind that.
+    pub fn asked(&mut self, access: Seen) {
+        self.asked = Some(access);
+    }
+
+    /// What the access read or wrote.
+    pub fn answered(&mut self, answer: u64) {
+        let Some(mut seen) = self.asked.take() else {
+            return;
+        };
+        if let What::Access { access, value, .. } = &mut seen.what {
+            *value = Some(answer & access.width.mask());
+        }
+        self.note(Kinds::ACCESSES, seen);
     }
 
     /// Takes the oldest.

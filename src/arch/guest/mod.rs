@@ -62,7 +62,7 @@ pub struct Guest {
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
     /// What is recorded of its board goes this way, if anything is.
-    pub recorder: Option<Recorder>,
+    pub recorder: Option<Box<Recorder>>,
     /// Counts and times, for the account at the end.
     pub account: Account,
 }
@@ -131,7 +131,7 @@ impl Guest {
     /// seen.
     pub fn record(&mut self, devices: &[u16]) {
         let hz = counter::hz();
-        self.recorder = Some(Recorder::new(self.vm.board(), devices, hz));
+        self.recorder = Some(Box::new(Recorder::new(self.vm.board(), devices, hz)));
         (self.waiting, self.at_once) = (News::CONSOLE, false);
     }
 
@@ -244,9 +244,10 @@ impl Guest {
     /// Takes what the console has sent, and sees that the link sends it.
     #[inline(never)]
     fn drain(&mut self) {
-        let now = self.vm.now(&self.hardware);
-        let drained = console::drain(self.number, self.vm.board(), now);
-        if drained != console::Drained::Nothing {
+        let mut drained = console::Drained::Nothing;
+        if self.vm.board().console_sends() {
+            let now = self.vm.now(&self.hardware);
+            drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
         if let Some(recorder) = &mut self.recorder {

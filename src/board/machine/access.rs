@@ -1,11 +1,10 @@
 //! An access of the bus, whatever it meets: split as the port asks, resolved through aliases, and
 //! ended by the map's policy where nothing answers.
 
-use super::seen::Tapped;
 use super::{Board, LEARNED};
 use crate::access::{Access, SYSTEM_REGISTERS, Width};
 use crate::board::bus::{Found, Miss, Order, Port};
-use crate::board::observe::{Kinds, What};
+use crate::board::observe::{Kinds, Seen, What};
 use crate::board::plan::{Unclaimed, WindowKind};
 use crate::board::{BusFault, RecentAccess, Reply, Transaction, World};
 use crate::units::{HostPa, Ipa};
@@ -192,12 +191,17 @@ impl Board {
                 ..
             } => {
                 let host = HostPa(host.0.wrapping_add(offset));
-                if self.observer.is_some() {
-                    self.tapped = Some(Tapped {
-                        at: world.now,
-                        window: index,
+                if let Some(observer) = &mut self.observer {
+                    let window = self.plan.devices.len().saturating_add(index);
+                    let what = What::Access {
                         access: how.access(*region, offset),
                         write: value.is_some(),
+                        value: None,
+                    };
+                    observer.asked(Seen {
+                        at: world.now,
+                        device: window as u16,
+                        what,
                     });
                 }
                 Ok(Reply::Host(host))

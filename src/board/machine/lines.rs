@@ -65,13 +65,7 @@ impl Board {
             self.inputs = inputs;
         }
         if changed != 0 && self.observer.is_some() {
-            // What leads nowhere nobody hears of; a controller's lead to the CPUs.
-            let heard = if self.controllers.contains(&index) {
-                u64::MAX
-            } else {
-                wired
-            };
-            self.see_outputs(index, now, lines, changed & heard);
+            return self.outputs_seen(index, now, lines, changed);
         }
         changed &= if self.cut { 0 } else { wired };
         // At most 64 rounds: one for each line.
@@ -82,24 +76,42 @@ impl Board {
                 device: index,
                 line,
             };
-            let (pending, observer) = (&mut self.pending, &mut self.observer);
-            self.wiring.drive(source, lines.is_high(line), |change| {
-                if let Some(observer) = observer {
-                    see_from_unseen(observer, index, now, change);
-                }
-                queue(pending, change);
-            });
+            let pending = &mut self.pending;
+            self.wiring
+                .drive(source, lines.is_high(line), |change| queue(pending, change));
         }
     }
 
+    /// The same, of lines that have changed, with an observer.
     #[cold]
-    fn see_outputs(&mut self, index: usize, now: Instant, lines: Lines, mut changed: u64) {
-        // At most 64 rounds: one for each line.
-        while changed != 0 {
-            let line = changed.trailing_zeros() as u16;
-            changed &= changed.wrapping_sub(1);
+    fn outputs_seen(&mut self, index: usize, now: Instant, lines: Lines, changed: u64) {
+        let wired = self.wired_lines(index).0;
+        // What leads nowhere nobody hears of; a controller's lead to the CPUs.
+        let heard = if self.controllers.contains(&index) {
+            u64::MAX
+        } else {
+            wired
+        };
+        for line in bits(changed & heard) {
             let level = lines.is_high(line);
             self.see(Kinds::OUTPUTS, now, index, What::Output { line, level });
+        }
+        for line in bits(changed & if self.cut { 0 } else { wired }) {
+            let source = Source::Device {
+                device: index,
+                line,
+            };
+            let (pending, observer) = (&mut self.pending, &mut self.observer);
+            self.wiring.drive(source, lines.is_high(line), |change| {
+                // To who sees the device that is driven and not the one that drives, the line
+                // comes from outside.
+                if let Some(observer) = observer
+                    && !observer.sees(Kinds::OUTPUTS, index as u16)
+                {
+                    see_input(observer, now, change);
+                }
+                queue(pending, change);
+            });
         }
     }
 
@@ -202,12 +214,9 @@ fn see_input(observer: &mut Observer, at: Instant, change: Change) {
     observer.note(Kinds::INPUTS, seen);
 }
 
-/// To who sees the device that is driven and not the one that drives, the line comes from outside.
-#[cold]
-fn see_from_unseen(observer: &mut Observer, from: usize, at: Instant, change: Change) {
-    if !observer.sees(Kinds::OUTPUTS, from as u16) {
-        see_input(observer, at, change);
-    }
+/// The numbers of the bits that are set, the lowest first.
+fn bits(bits: u64) -> impl Iterator<Item = u16> {
+    (0..64).filter(move |bit| bits & 1 << bit != 0)
 }
 
 /// Queues a change; a change of the same input that is still on its way is overtaken by it.

@@ -1,45 +1,36 @@
-//! What an observer is told of beyond a device's own calls: accesses of tapped windows, and the
-//! memory that devices read and write.
+//! A device's calls while there is an observer, which is told of the memory that the device reads and
+//! writes.
 
-use super::{Board, What};
-use crate::access::Access;
+use super::Board;
 use crate::board::World;
-use crate::board::observe::{By, Kinds, Observer};
+use crate::board::observe::{By, Observer};
+use crate::emul::{Cx, Device};
 use crate::memory::{BoardMemory, StoreId, Unbacked};
 use crate::units::{Instant, Ipa};
 use core::cell::RefCell;
 
-/// An access of a tapped window. The metal carries it out, and tells its value behind that.
-#[derive(Clone, Copy)]
-pub(super) struct Tapped {
-    pub(super) at: Instant,
-    pub(super) window: usize,
-    pub(super) access: Access,
-    pub(super) write: bool,
-}
-
 impl Board {
-    /// Tells the observer of an access that the metal has carried out on the host's registers.
     #[cold]
-    pub(super) fn see_tapped(&mut self, tapped: Tapped, value: u64) {
-        let Tapped {
-            at,
-            window,
-            access,
-            write,
-        } = tapped;
-        let device = self.plan.devices.len().saturating_add(window);
-        let what = What::Access {
-            access,
-            write,
-            value: Some(value & access.width.mask()),
+    pub(super) fn call_seen(
+        &mut self,
+        world: &World<'_>,
+        index: usize,
+        call: impl FnOnce(&mut dyn Device, &mut Cx<'_>),
+    ) {
+        let (Some(slot), Some(observer)) = (self.slots.get_mut(index), &mut self.observer) else {
+            return;
         };
-        self.see(Kinds::ACCESSES, at, device, what);
+        let memory = Watched::new(world, observer, index as u16);
+        let mut cx = Cx::new(world.now, &memory, slot.store);
+        call(&mut *slot.device, &mut cx);
+        if let Some(asked) = cx.asked() {
+            self.ask(index, asked);
+        }
     }
 }
 
 /// Board memory, as a device sees it while there is an observer.
-pub(super) struct Watched<'a> {
+struct Watched<'a> {
     memory: &'a dyn BoardMemory,
     observer: RefCell<&'a mut Observer>,
     at: Instant,
@@ -47,7 +38,7 @@ pub(super) struct Watched<'a> {
 }
 
 impl<'a> Watched<'a> {
-    pub(super) fn new(world: &World<'a>, observer: &'a mut Observer, device: u16) -> Self {
+    fn new(world: &World<'a>, observer: &'a mut Observer, device: u16) -> Self {
         Self {
             memory: world.memory,
             observer: RefCell::new(observer),
