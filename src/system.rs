@@ -402,6 +402,9 @@ fn build_guest(
         forwarded,
         controls,
     ));
+    if let Some(devices) = &spec.record {
+        guest.record(devices);
+    }
     guest
         .map_windows()
         .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;

@@ -5,8 +5,10 @@ use crate::script::{Play, Script};
 use crate::symbols::Symbols;
 use crate::system::host::Host;
 use crate::terminal::{Key, Keys, Raw};
+use crate::trace::recording::Recording;
 use crate::typing::Keyboard;
-use reliquary::link::{Channel, Decoder, Event};
+use reliquary::link::{Channel, Damage, Decoder, Event};
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -35,11 +37,16 @@ pub struct Machine<'a> {
     pub qemu: &'a [String],
     /// Where all that the consoles print is kept.
     pub log: Option<&'a Path>,
+    /// What is recorded.
+    pub recording: Option<&'a RefCell<Recording>>,
     /// Whether the consoles are shown.
     pub show: bool,
     /// Whether standard input goes to the console in focus.
     pub interactive: bool,
 }
+
+/// How long a machine goes on that is recorded, when the script is done.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +216,7 @@ impl Machine<'_> {
             decoder: Decoder::new(),
             screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
             play,
+            recording: self.recording,
             scripted: !self.script.0.is_empty(),
             keys: Keys::default(),
             focus: 0,
@@ -249,26 +257,33 @@ impl Machine<'_> {
     }
 }
 
-struct Session {
+struct Session<'a> {
     keyboard: Keyboard,
     decoder: Decoder,
     screen: Screen,
     play: Play,
+    recording: Option<&'a RefCell<Recording>>,
     scripted: bool,
     keys: Keys,
     focus: u8,
     vms: u8,
 }
 
-impl Session {
-    fn until_end(&mut self, news: &Receiver<News>, until: Option<Instant>) -> End {
+impl Session<'_> {
+    fn until_end(&mut self, news: &Receiver<News>, mut until: Option<Instant>) -> End {
+        let mut done = None;
         loop {
             while let Some((channel, line)) = self.play.to_type() {
                 self.keyboard
                     .type_at(channel, format!("{line}\r").as_bytes());
             }
             if self.scripted && self.play.is_done() {
-                return End::Done;
+                let done = *done.get_or_insert_with(Instant::now);
+                // What led to the text that was seen may be on its way.
+                if self.recording.is_none() || done.elapsed() > LINGER {
+                    return End::Done;
+                }
+                until = Some(until.map_or(done + LINGER, |until| until.min(done + LINGER)));
             }
             let left = until.map_or(Duration::from_secs(3600), |until| {
                 until.saturating_duration_since(Instant::now())
@@ -284,6 +299,9 @@ impl Session {
                 Err(RecvTimeoutError::Timeout)
                     if until.is_some_and(|until| until <= Instant::now()) =>
                 {
+                    if done.is_some() {
+                        return End::Done;
+                    }
                     return End::Timeout;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -293,14 +311,28 @@ impl Session {
 
     fn printed(&mut self, bytes: &[u8]) {
         let (screen, play, keyboard) = (&mut self.screen, &mut self.play, &mut self.keyboard);
+        let mut recording = self.recording.map(RefCell::borrow_mut);
         self.decoder.feed(bytes, &mut |event| match event {
+            Event::Frame {
+                channel: Channel::Trace,
+                bytes,
+            } => {
+                if let Some(recording) = &mut recording {
+                    recording.fed(bytes);
+                }
+            }
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
                 if channel != Channel::Layout {
                     play.printed(channel, bytes);
                     screen.print(channel, bytes);
                 }
             }
-            Event::Damage(damage) => screen.damage(&damage.to_string()),
+            Event::Damage(damage) => {
+                if let (Some(recording), Damage::Frames { .. }) = (&mut recording, damage) {
+                    recording.damaged();
+                }
+                screen.damage(&damage.to_string());
+            }
             // The tool started the machine, so it should have seen the first frame.
             Event::Joined { bytes, frames } => {
                 if (bytes, frames) != (0, 0) {
@@ -418,6 +450,7 @@ mod tests {
             icount: false,
             qemu: &[],
             log: None,
+            recording: None,
             show: false,
             interactive: false,
         }

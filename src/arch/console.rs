@@ -6,10 +6,12 @@
 use super::guest::Guest;
 use super::uart::Uart;
 use super::{core_area, gic};
+use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use reliquary::emul::SerialPort;
-use reliquary::link::{Channel, Decoder, Encoder, Event};
+use reliquary::board::Board;
+use reliquary::link::{Channel, Decoder, Encoder, Event, PAYLOAD_LIMIT};
+use reliquary::units::Instant;
 use spin::{Mutex, MutexGuard};
 
 /// The most VMs of a system: a console each.
@@ -97,6 +99,18 @@ impl Link {
         self.pump();
     }
 
+    /// As many recorded bytes as a frame takes.
+    fn record(&mut self, bytes: &mut VecDeque<u8>) {
+        let mut piece = [0; PAYLOAD_LIMIT];
+        let size = bytes.len().min(piece.len());
+        for (to, from) in piece.iter_mut().zip(bytes.drain(..size)) {
+            *to = from;
+        }
+        self.encode(|encoder, mut sink| {
+            encoder.data(Channel::Trace, &piece[..size], &mut sink);
+        });
+    }
+
     fn pump(&mut self) {
         let Self {
             uart: Some(uart),
@@ -133,9 +147,9 @@ pub enum Drained {
     All,
 }
 
-/// Takes what a VM's UART has sent, as long as the link has room.
-pub fn drain(vm: usize, port: &mut dyn SerialPort) -> Drained {
-    let Some(first) = port.transmitted() else {
+/// Takes what a VM's console has sent, as long as the link has room.
+pub fn drain(vm: usize, board: &mut Board, now: Instant) -> Drained {
+    let Some(first) = board.console_sent(now) else {
         return Drained::Nothing;
     };
     let mut link = LINK.lock();
@@ -148,7 +162,7 @@ pub fn drain(vm: usize, port: &mut dyn SerialPort) -> Drained {
         if link.out.room() < OUT_RESERVE {
             return Drained::Some;
         }
-        match port.transmitted() {
+        match board.console_sent(now) {
             Some(next) => byte = next,
             None => return Drained::All,
         }
@@ -158,10 +172,36 @@ pub fn drain(vm: usize, port: &mut dyn SerialPort) -> Drained {
 /// The same before a VM ends: what it said last is what one wants to read.
 pub fn drain_all(guest: &mut Guest) {
     let number = guest.number;
-    if let Some(port) = guest.vm.board().console() {
-        for _ in 0..1000 {
-            drain(number, port);
+    let now = guest.vm.now(&guest.hardware);
+    let board = guest.vm.board();
+    for _ in 0..1000 {
+        if drain(number, board, now) == Drained::Nothing {
+            break;
         }
+    }
+}
+
+/// Recorded bytes that the link takes at an exit.
+const RECORD_AT_ONCE: usize = 8 * PAYLOAD_LIMIT;
+
+/// Sends recorded bytes, as long as the link has room beside the consoles.
+pub fn record(bytes: &mut VecDeque<u8>) {
+    let mut link = LINK.lock();
+    OWES_FLUSH.store(true, Ordering::Relaxed);
+    for _ in 0..RECORD_AT_ONCE / PAYLOAD_LIMIT {
+        if bytes.is_empty() || link.out.room() < 2 * OUT_RESERVE {
+            break;
+        }
+        link.record(bytes);
+    }
+}
+
+/// Sends all of them, and waits for the UART while it moves.
+pub fn record_all(bytes: &mut VecDeque<u8>) {
+    let mut link = LINK.lock();
+    OWES_FLUSH.store(true, Ordering::Relaxed);
+    while !bytes.is_empty() {
+        link.record(bytes);
     }
 }
 

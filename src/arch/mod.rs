@@ -19,6 +19,7 @@ pub mod guest_memory;
 pub mod hardware;
 pub mod mmu;
 pub mod psci;
+pub mod recorder;
 mod registers;
 mod simd;
 pub mod stage2_tables;

@@ -245,7 +245,8 @@ pub static TABLE: &[Entry] = &[
         Ok(Box::new(dw_uart::DwUart::new(config)))
     }),
     entry("arm,pl031", Modelled, "PL031 real-time clock", |m| {
-        let config = pl031::Config::new(m.plan.unix_seconds);
+        let mut config = pl031::Config::new(m.plan.unix_seconds);
+        config.unix_ns = m.plan.unix_ns;
         Ok(Box::new(pl031::Pl031::new(config)))
     }),
     entry("arm,pl061", Modelled, "PL061 GPIO", |_| {

@@ -4,11 +4,12 @@ mod access;
 mod frames;
 mod lines;
 mod near;
+mod seen;
 
 use super::bus::{Bus, Port};
 use super::catalog::{self, Making};
 use super::devicetree::Tree;
-use super::observe::{By, Kinds, Observer, PIECE, Seen, What};
+use super::observe::{By, Kinds, Observer, Seen, What};
 use super::plan::{Plan, Window, WindowKind};
 use super::recent::Recent;
 use super::wiring::{Change, Source, Wiring};
@@ -207,23 +208,8 @@ impl Board {
     }
 
     fn see_bytes(&mut self, at: Instant, device: usize, by: By, all: &[u8]) {
-        if self.observer.is_none() {
-            return;
-        }
-        let pieces = all.chunks(PIECE);
-        let last = pieces.len().saturating_sub(1);
-        for (place, piece) in pieces.enumerate() {
-            let mut bytes = [0; PIECE];
-            for (to, from) in bytes.iter_mut().zip(piece) {
-                *to = *from;
-            }
-            let what = What::Bytes {
-                by,
-                more: place != last,
-                count: piece.len() as u8,
-                bytes,
-            };
-            self.see(Kinds::BYTES, at, device, what);
+        if let Some(observer) = &mut self.observer {
+            observer.note_bytes(at, device as u16, by, all);
         }
     }
 
@@ -267,6 +253,9 @@ impl Board {
     /// [`recent`](Board::recent).
     pub fn record(&mut self, value: u64) {
         self.recent.correct(value);
+        if let Some(observer) = &mut self.observer {
+            observer.answered(value);
+        }
     }
 
     /// Brings every device whose deadline is due up to now.
@@ -274,10 +263,26 @@ impl Board {
         for device in 0..self.slots.len() {
             let due = self.slots.get(device).and_then(|slot| slot.deadline);
             if due.is_some_and(|due| due <= world.now) {
+                self.see_due(world.now, device);
                 self.touch(world, device, |device, cx| device.advance(cx));
             }
         }
         self.propagate(world);
+    }
+
+    /// Brings device `index` alone up to now.
+    pub fn advance_one(&mut self, world: &World<'_>, index: usize) {
+        self.touch(world, index, |device, cx| device.advance(cx));
+        self.propagate(world);
+    }
+
+    fn see_due(&mut self, now: Instant, index: usize) {
+        if self.observer.is_some() {
+            let due = self.slots.get(index).and_then(|slot| slot.deadline);
+            if due.is_some_and(|due| due <= now) {
+                self.see(Kinds::DEADLINES, now, index, What::Due);
+            }
+        }
     }
 
     /// When [`advance`](Board::advance) is next owed.
@@ -365,21 +370,23 @@ impl Board {
     /// A byte arrives at the serial port of device `index`. `false` if it has no room (the byte
     /// was not taken) or no such port.
     pub fn receive(&mut self, world: &World<'_>, index: usize, byte: u8) -> bool {
-        let mut taken = false;
-        self.touch(world, index, |device, cx| {
+        let mut room = false;
+        self.see_due(world.now, index);
+        self.call(world, index, |device, cx| {
             device.advance(cx);
-            if let Some(port) = device.serial()
-                && port.room() > 0
-            {
-                port.receive(cx, byte);
-                taken = true;
-            }
+            room = device.serial().is_some_and(|port| port.room() > 0);
         });
-        if taken {
+        if room {
             self.see_bytes(world.now, index, By::SerialIn, &[byte]);
+            self.call(world, index, |device, cx| {
+                if let Some(port) = device.serial() {
+                    port.receive(cx, byte);
+                }
+            });
         }
+        self.lines_of(index, world.now);
         self.propagate(world);
-        taken
+        room
     }
 
     /// Whether device `index` has a serial port.
@@ -391,6 +398,20 @@ impl Board {
     /// The output lines of device `index` that lead to another device.
     pub fn wired_lines(&self, index: usize) -> Lines {
         self.slots.get(index).map_or(Lines(0), |slot| slot.wired)
+    }
+
+    /// Whether the console has sent what nobody has taken.
+    pub fn console_sends(&self) -> bool {
+        let slot = self
+            .plan
+            .console
+            .and_then(|console| self.slots.get(console));
+        slot.is_some_and(|slot| slot.device.sends())
+    }
+
+    /// Takes the next byte that the console has sent.
+    pub fn console_sent(&mut self, now: Instant) -> Option<u8> {
+        self.sent(now, self.plan.console?)
     }
 
     /// Takes the next byte that the serial port of device `index` has sent.
@@ -460,6 +481,9 @@ impl Board {
         index: usize,
         call: impl FnOnce(&mut dyn Device, &mut Cx<'_>),
     ) {
+        if self.observer.is_some() {
+            return self.call_seen(world, index, call);
+        }
         let Some(slot) = self.slots.get_mut(index) else {
             return;
         };

@@ -24,7 +24,7 @@ mod recent;
 mod tests;
 pub mod wiring;
 
-use crate::access::{Initiator, Security, Width};
+use crate::access::{Access, Initiator, Security, Width};
 use crate::memory::BoardMemory;
 use crate::units::{HostPa, Instant, Ipa};
 pub use error::MapError;
@@ -50,6 +50,20 @@ pub struct Transaction {
     pub security: Security,
     /// Whether the initiator is privileged.
     pub privileged: bool,
+}
+
+impl Transaction {
+    /// What a device sees of it, at this place of its register blocks.
+    pub(crate) const fn access(self, region: u8, offset: u64) -> Access {
+        Access {
+            region,
+            offset,
+            width: self.width,
+            initiator: self.initiator,
+            security: self.security,
+            privileged: self.privileged,
+        }
+    }
 }
 
 /// The answer to an access.

@@ -1,8 +1,8 @@
 //! What a board is seen doing: accesses, lines, bytes, in the order in which they happen, for a
 //! trace of it or a comparison with one.
 //!
-//! An [`Observer`] is a ring of fixed size. Who drains it too late is told how many were lost;
-//! nothing waits for it. A board without one pays nothing for it, and of a board that has one
+//! An [`Observer`] is a ring of fixed size. Who drains it too late is told how many were lost, and
+//! where; nothing waits for it. A board without one pays nothing for it, and of a board that has one
 //! only the devices that are observed leave the short way of an access.
 
 use crate::access::Access;
@@ -34,7 +34,7 @@ pub enum What {
         /// What was read or written; none: refused.
         value: Option<u64>,
     },
-    /// An output line changed.
+    /// An output line changed that leads to a device or a CPU.
     Output {
         /// The line.
         line: u16,
@@ -59,9 +59,15 @@ pub enum What {
         /// The bytes.
         bytes: [u8; PIECE],
     },
+    /// The device's deadline had passed, and it was brought up to date. Of several devices that
+    /// were due together each is told of.
+    Due,
     /// The board was reset.
     Reset(Reset),
 }
+
+/// An observer knows devices of numbers below this.
+pub const SEEN_LIMIT: u16 = 256;
 
 /// The most bytes in one piece.
 pub const PIECE: usize = 16;
@@ -96,8 +102,10 @@ impl Kinds {
     pub const INPUTS: Self = Self(4);
     /// Bytes and frames, over ports and by bus mastering.
     pub const BYTES: Self = Self(8);
+    /// Deadlines that have passed.
+    pub const DEADLINES: Self = Self(16);
     /// All of that.
-    pub const ALL: Self = Self(15);
+    pub const ALL: Self = Self(31);
 
     /// Whether there is this.
     pub const fn has(self, what: Self) -> bool {
@@ -119,6 +127,10 @@ pub struct Observer {
     /// Bit n: device n; without one, all.
     devices: Option<[u64; 4]>,
     lost: u64,
+    /// When the first of them was seen.
+    lost_at: Instant,
+    /// An access of a tapped window, whose value is still to come.
+    asked: Option<Seen>,
 }
 
 impl Observer {
@@ -129,10 +141,13 @@ impl Observer {
             kinds,
             devices: None,
             lost: 0,
+            lost_at: Instant::ZERO,
+            asked: None,
         }
     }
 
-    /// Sees these devices only, by the numbers of [`Seen::device`]; there are at most 256.
+    /// Sees these devices only, by the numbers of [`Seen::device`]; [`SEEN_LIMIT`] is the
+    /// first that cannot be.
     #[must_use]
     pub fn only(mut self, devices: impl Iterator<Item = u16>) -> Self {
         let mut set = [0u64; 4];
@@ -154,16 +169,57 @@ impl Observer {
         self.kinds.has(kind) && listed
     }
 
-    /// Keeps what was seen, or counts it as lost.
+    /// Keeps what was seen, or counts it as lost. A reset is seen whatever devices are.
+    ///
+    /// Behind the first that is lost all are, until who drains the ring has come to that place and
+    /// asked: so the place is known.
     pub fn note(&mut self, kind: Kinds, seen: Seen) {
-        if !self.sees(kind, seen.device) {
+        if !self.sees(kind, seen.device) && !matches!(seen.what, What::Reset(_)) {
             return;
         }
-        if self.ring.len() < self.ring.capacity() {
+        if self.lost == 0 && self.ring.len() < self.ring.capacity() {
             self.ring.push_back(seen);
-        } else {
-            self.lost = self.lost.saturating_add(1);
+            return;
         }
+        if self.lost == 0 {
+            self.lost_at = seen.at;
+        }
+        self.lost = self.lost.saturating_add(1);
+    }
+
+    /// Keeps bytes, in pieces.
+    pub fn note_bytes(&mut self, at: Instant, device: u16, by: By, all: &[u8]) {
+        let pieces = all.chunks(PIECE);
+        let last = pieces.len().saturating_sub(1);
+        for (place, piece) in pieces.enumerate() {
+            let mut bytes = [0; PIECE];
+            for (to, from) in bytes.iter_mut().zip(piece) {
+                *to = *from;
+            }
+            let what = What::Bytes {
+                by,
+                more: place != last,
+                count: piece.len() as u8,
+                bytes,
+            };
+            self.note(Kinds::BYTES, Seen { at, device, what });
+        }
+    }
+
+    /// A tapped window is accessed; the metal carries it out, and tells the value behind that.
+    pub fn asked(&mut self, access: Seen) {
+        self.asked = Some(access);
+    }
+
+    /// What the access read or wrote.
+    pub fn answered(&mut self, answer: u64) {
+        let Some(mut seen) = self.asked.take() else {
+            return;
+        };
+        if let What::Access { access, value, .. } = &mut seen.what {
+            *value = Some(answer & access.width.mask());
+        }
+        self.note(Kinds::ACCESSES, seen);
     }
 
     /// Takes the oldest.
@@ -171,13 +227,51 @@ impl Observer {
         self.ring.pop_front()
     }
 
+    /// How many it keeps.
+    pub fn capacity(&self) -> usize {
+        self.ring.capacity()
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.ring.len()
     }
 
-    /// How many were lost since this was last asked, because the ring was full.
-    pub fn take_lost(&mut self) -> u64 {
-        core::mem::take(&mut self.lost)
+    /// How many were lost because the ring was full, and when the first of them was. None while
+    /// there is something before them to [`take`](Observer::take).
+    pub fn take_lost(&mut self) -> Option<(Instant, u64)> {
+        if self.lost == 0 || !self.ring.is_empty() {
+            return None;
+        }
+        Some((self.lost_at, core::mem::take(&mut self.lost)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_observer_has_no_room_for_is_counted_at_its_place() {
+        let note = |observer: &mut Observer, at| {
+            let (at, device, what) = (Instant(at), 0, What::Due);
+            observer.note(Kinds::DEADLINES, Seen { at, device, what });
+        };
+        let mut observer = Observer::new(Kinds::ALL, 4);
+        let room = 4.max(observer.capacity());
+        (0..room + 2).for_each(|n| note(&mut observer, n as u64));
+        assert_eq!(observer.take_lost(), None, "there is something before it");
+        assert_eq!(observer.take().map(|seen| seen.at), Some(Instant(0)));
+        note(&mut observer, 100);
+        let rest = core::iter::from_fn(|| observer.take()).count();
+        assert_eq!(
+            rest,
+            room - 1,
+            "nothing is kept behind a gap that was not told"
+        );
+        assert_eq!(observer.take_lost(), Some((Instant(room as u64), 3)));
+        note(&mut observer, 101);
+        assert_eq!(observer.take().map(|seen| seen.at), Some(Instant(101)));
+        assert_eq!(observer.take_lost(), None);
     }
 }

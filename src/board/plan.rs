@@ -54,6 +54,8 @@ pub struct Plan {
     pub firmware_ran: bool,
     /// What a real-time clock that nobody has set shows at time 0, in Unix seconds.
     pub unix_seconds: u32,
+    /// How many nanoseconds of that second have gone by then.
+    pub unix_ns: u32,
     /// The map itself, from which the devices' constructors read.
     pub map: Vec<u8>,
 }

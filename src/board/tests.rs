@@ -2,6 +2,7 @@
 
 use super::catalog::{Entry, Making};
 use super::devicetree::tests::{A9, A15, Lcg};
+use super::observe::{Kinds, Observer, Seen, What};
 use super::plan::{Unclaimed, WindowKind};
 use super::*;
 use crate::access::{Access, Refusal};
@@ -1389,4 +1390,37 @@ fn no_access_anywhere_on_a_vexpress_panics() {
         }
         assert_eq!(board.recent().count(), RECENT, "{board:?}");
     }
+}
+
+/// A board with an observer of everything.
+fn observed(plan: &Plan) -> Board {
+    let mut board = Board::build(plan).expect("it builds");
+    board.observe(Some(Observer::new(Kinds::ALL, 64)));
+    board
+}
+
+fn seen(board: &mut Board) -> Vec<Seen> {
+    let observer = board.observer().expect("one is there");
+    core::iter::from_fn(|| observer.take()).collect()
+}
+
+#[test]
+fn a_tapped_access_is_seen_under_its_windows_name_once_its_value_is_known() {
+    let blob = map(&|fdt| passed(fdt, "a", [0x3000, 0x1000], "/pl031@9010000", true));
+    let mut plan = Plan::read(&blob).expect("the map is sound");
+    plan.bind_host(HOST).expect("the host has it");
+    let mut board = observed(&plan);
+    let reply = board.read(&now(70), Ipa(0x3008), cpu(Width::Word));
+    assert_eq!(reply, Ok(Reply::Host(HostPa(0x901_0008))));
+    assert!(seen(&mut board).is_empty());
+    board.record(5);
+    let window = plan.windows.iter().position(|w| w.at == Ipa(0x3000));
+    let what = What::Access {
+        access: Access::word(8),
+        write: false,
+        value: Some(5),
+    };
+    let device = plan.devices.len() + window.expect("it is there");
+    let (at, device) = (Instant(70), device as u16);
+    assert_eq!(seen(&mut board), [Seen { at, device, what }]);
 }

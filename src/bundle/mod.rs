@@ -40,7 +40,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The format that this crate writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
 /// The size of the bundle's header in bytes.
@@ -103,6 +103,9 @@ pub struct VmSpec {
     /// Whether a WFI traps: then it ends for the VM's own interrupts only, and the hypervisor
     /// counts the time that the VM is idle.
     pub trap_wfi: bool,
+    /// The devices that are recorded from the reset on, if any are: numbers as in
+    /// [`Seen::device`](crate::board::observe::Seen::device).
+    pub record: Option<Vec<u16>>,
     /// What is copied to where before the VM starts: into RAM, or into a flash's store when
     /// the address lies in a flash window.
     pub loads: Vec<Load>,

@@ -10,6 +10,7 @@ use super::{
     ALIGNMENT, BundleError, CORE_LIMIT, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, LOAD_LIMIT,
     MAGIC, MANIFEST_LIMIT, Manifest, Sha256, VM_LIMIT, VmSpec,
 };
+use crate::board::observe::SEEN_LIMIT;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -246,6 +247,10 @@ fn check_vm(vm: &VmSpec, manifest: &Manifest) -> Result<(), BundleError> {
     }
     if vm.cores.is_empty() || vm.cores.len() > CORE_LIMIT {
         return Err(wrong(&vm.name, "a VM has 1 to 8 vCPUs"));
+    }
+    let recorded = vm.record.iter().flatten();
+    if recorded.max().is_some_and(|device| *device >= SEEN_LIMIT) {
+        return Err(wrong(&vm.name, "it records what no board has"));
     }
     if vm.loads.len() > LOAD_LIMIT {
         return Err(wrong(&vm.name, "too many images"));

@@ -15,6 +15,7 @@ fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
         map,
         cores: vec![0],
         trap_wfi: true,
+        record: None,
         loads,
         entry,
     }

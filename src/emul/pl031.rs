@@ -6,7 +6,8 @@
 //! Lines: output 0 is RTCINTR.
 //!
 //! The seconds counter runs freely from CLK1HZ and cannot be loaded; a load stores the offset
-//! to it (2.1). CLK1HZ rises at every whole second of board time.
+//! to it (2.1). CLK1HZ rises at every whole second since a moment that its configuration says: at
+//! whole seconds of board time, unless it stands for a clock that ran before.
 //!
 //! Deviations:
 //! - CLK1HZ is in step with board time; a write takes effect at once, where hardware takes a
@@ -25,6 +26,8 @@ use crate::units::Instant;
 pub struct Config {
     /// The time at a cold reset, in Unix seconds.
     pub unix_seconds: u32,
+    /// How many nanoseconds of that second have gone by then; less than a second.
+    pub unix_ns: u32,
     /// Whether the counter runs before software sets RTCCR: the state that a battery and the
     /// board's own firmware left. If not, RTCDR is 0 until then.
     pub started: bool,
@@ -38,6 +41,7 @@ impl Config {
     pub const fn new(unix_seconds: u32) -> Self {
         Self {
             unix_seconds,
+            unix_ns: 0,
             started: true,
             revision: 1,
         }
@@ -101,10 +105,6 @@ const REGISTERS: &[Named] = &[
     primecell::PCELL_ID_REGISTERS,
 ];
 
-const fn second(now: Instant) -> u64 {
-    now.0 / 1_000_000_000
-}
-
 /// A PL031.
 pub struct Pl031 {
     config: Config,
@@ -137,6 +137,11 @@ impl Pl031 {
             mask: false,
             raw: false,
         }
+    }
+
+    /// The number of CLK1HZ's last rise.
+    const fn second(&self, now: Instant) -> u64 {
+        now.0.saturating_add(self.config.unix_ns as u64) / 1_000_000_000
     }
 
     /// Changes the time that the next cold reset starts from: a board that lived for a while
@@ -212,12 +217,12 @@ impl Device for Pl031 {
     }
 
     fn advance(&mut self, cx: &mut Cx<'_>) {
-        let elapsed = second(cx.now).saturating_sub(self.since);
+        let elapsed = self.second(cx.now).saturating_sub(self.since);
         if self.started && elapsed > 0 {
             self.raw |= elapsed >= self.until_match();
             self.data = self.data.wrapping_add(elapsed as u32);
         }
-        self.since = self.since.max(second(cx.now));
+        self.since = self.since.max(self.second(cx.now));
     }
 
     fn lines(&self) -> Lines {
@@ -229,7 +234,8 @@ impl Device for Pl031 {
             return None;
         }
         let second = self.since.saturating_add(self.until_match());
-        Some(Instant(second.saturating_mul(1_000_000_000)))
+        let ns = second.saturating_mul(1_000_000_000);
+        Some(Instant(ns.saturating_sub(self.config.unix_ns.into())))
     }
 
     /// PRESETn clears the registers; only nPOR, the cold reset, stops and clears the counter,

@@ -34,6 +34,8 @@ pub struct Header {
     pub firmware: bool,
     /// What a real-time clock that was never set shows at time 0, in Unix seconds.
     pub rtc: u32,
+    /// How many nanoseconds of that second had gone by.
+    pub rtc_ns: u32,
     /// What was recorded, beside register accesses.
     pub observed: Observed,
     /// Devices of the board of which nothing was recorded.
@@ -56,6 +58,9 @@ pub struct Observed {
     pub ports: bool,
     /// What devices read from and wrote to the board's memory.
     pub memory: bool,
+    /// The moments at which devices came due (`due`), and at which bytes were taken from them: the
+    /// recorder's own board had no other.
+    pub deadlines: bool,
 }
 
 /// Where a word of `observed` is kept.
@@ -63,11 +68,12 @@ type Flag = fn(&mut Observed) -> &mut bool;
 
 impl Observed {
     /// The words, and which of this each stands for.
-    const WORDS: [(&'static str, Flag); 4] = [
+    const WORDS: [(&'static str, Flag); 5] = [
         ("lines", |o| &mut o.lines),
         ("cpu-lines", |o| &mut o.cpu_lines),
         ("ports", |o| &mut o.ports),
         ("memory", |o| &mut o.memory),
+        ("deadlines", |o| &mut o.deadlines),
     ];
 }
 
@@ -83,6 +89,7 @@ impl Header {
             cpus: None,
             firmware: true,
             rtc: 0,
+            rtc_ns: 0,
             observed: Observed::default(),
             unobserved: Vec::new(),
             media: Vec::new(),
@@ -135,12 +142,16 @@ impl Header {
                 };
             }
             "rtc" => self.rtc = number()?,
+            "rtc-ns" => {
+                let ns = Some(number()?).filter(|ns| *ns < 1_000_000_000);
+                self.rtc_ns = ns.ok_or("rtc-ns is less than a second")?;
+            }
             "observed" => {
                 for word in value.split(',') {
                     let known = Observed::WORDS.iter().find(|(known, _)| *known == word);
                     let (_, which) = known.ok_or_else(|| {
                         format!(
-                            "observed {word}: it takes lines, cpu-lines, ports, memory, with commas"
+                            "observed {word}: it takes lines, cpu-lines, ports, memory, deadlines, with commas"
                         )
                     })?;
                     *which(&mut self.observed) = true;
@@ -155,7 +166,7 @@ impl Header {
             _ => {
                 return Err(format!(
                     "the key {key} is not known: board, source, image, reset, security, cpus, \
-                     firmware, rtc, observed, unobserved, medium, note"
+                     firmware, rtc, rtc-ns, observed, unobserved, medium, note"
                 ));
             }
         }
@@ -177,6 +188,9 @@ impl fmt::Display for Header {
         }
         let firmware = if self.firmware { "ran" } else { "none" };
         write!(f, "  firmware {firmware}  rtc {}", self.rtc)?;
+        if self.rtc_ns != 0 {
+            write!(f, "  rtc-ns {}", self.rtc_ns)?;
+        }
         let mut observed = self.observed;
         let mut comma = "  observed ";
         for (word, which) in Observed::WORDS {

@@ -7,6 +7,7 @@
 //! - [`names`]: what a board's devices are called in a trace.
 //! - [`write`](mod@write) and [`read`]: text from records, and records from text, each line checked.
 //! - [`observed`]: records of what a board's [`Observer`](crate::board::observe::Observer) saw.
+//! - [`packed`]: the same on its way from the hypervisor to the host tool.
 //! - [`replay`]: a board, built with no CPU, is given what was recorded, and what it answers is
 //!   compared with what was recorded, within the bounds that stand beside each device.
 
@@ -14,6 +15,7 @@ pub mod header;
 mod memory;
 pub mod names;
 pub mod observed;
+pub mod packed;
 pub mod read;
 pub mod record;
 pub mod replay;

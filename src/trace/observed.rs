@@ -25,6 +25,12 @@ impl Assembly {
         }
     }
 
+    /// What follows is behind a gap: a frame in the making has lost its end.
+    pub fn gap(&mut self) {
+        self.frame.clear();
+        self.from = None;
+    }
+
     /// The record of what was seen, once it is whole; `name` is the device's in the trace.
     pub fn record(&mut self, seen: &Seen, name: DeviceName) -> Option<Record> {
         let mut cpu = None;
@@ -70,6 +76,7 @@ impl Assembly {
                 let piece = bytes.get(..usize::from(count)).unwrap_or_default();
                 self.piece(by, more, piece)?
             }
+            What::Due => Event::Due,
             What::Reset(kind) => {
                 device = None;
                 Event::Reset(kind)

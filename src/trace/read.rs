@@ -3,6 +3,7 @@
 use super::header::{FIRST, Header, VERSION, reset_of, security_of};
 use super::record::{DeviceName, Event, Port, Record, RegisterAccess, Way};
 use crate::access::Width;
+use crate::emul::Reset;
 use crate::link::Crc32;
 use crate::units::{Instant, Ipa};
 use alloc::borrow::ToOwned;
@@ -250,13 +251,6 @@ impl<'a> Reader<'a> {
         let at = words.next().and_then(decimal);
         let at =
             Instant(at.ok_or_else(|| self.damage("a record begins with its time in ns", FORM))?);
-        if at < self.at {
-            let what = format!(
-                "time runs backwards: {} ns is behind {} ns",
-                at.0, self.at.0
-            );
-            return Err(self.damage(what, AGAIN));
-        }
         let cpu = match words.next() {
             Some(b"-") => None,
             Some(word) => {
@@ -269,6 +263,14 @@ impl<'a> Reader<'a> {
         let device = self.device(name)?;
         let op = words.next().unwrap_or_default();
         let event = event(op, &mut words, at).map_err(|what| self.damage(what, FORM))?;
+        // A cold reset begins the board's life anew.
+        if at < self.at && event != Event::Reset(Reset::Cold) {
+            let what = format!(
+                "time runs backwards: {} ns is behind {} ns",
+                at.0, self.at.0
+            );
+            return Err(self.damage(what, AGAIN));
+        }
         if words.next().is_some() {
             return Err(self.damage("there is more on the line than its form has", FORM));
         }
@@ -362,6 +364,7 @@ fn event(op: &[u8], words: &mut Words<'_>, at: Instant) -> Result<Event, &'stati
                 .ok_or("memory's address is 0x...")?),
             bytes: bytes(words.next().unwrap_or_default())?,
         },
+        b"due" => Event::Due,
         b"reset" => {
             let word = words
                 .next()
@@ -376,7 +379,7 @@ fn access(op: &[u8], words: &mut Words<'_>, at: Instant) -> Result<RegisterAcces
     let (write, region) = match op.split_first() {
         Some((b'r', region)) => (false, region),
         Some((b'w', region)) => (true, region),
-        _ => return Err("the operation is none of r w i o in out m M reset"),
+        _ => return Err("the operation is none of r w i o in out m M due reset"),
     };
     let region = match region {
         [] => Some(0),

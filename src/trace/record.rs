@@ -54,6 +54,8 @@ pub enum Event {
         /// At least one byte.
         bytes: Vec<u8>,
     },
+    /// `due`: the device's deadline had passed, and it was brought up to date.
+    Due,
     /// `reset`: the board or the device was reset.
     Reset(Reset),
 }

@@ -173,6 +173,7 @@ fn line(out: &mut String, name: &str, record: &Record) -> fmt::Result {
             write!(out, "{letter} {:#x} ", at.0)?;
             hex(out, bytes)?;
         }
+        Event::Due => out.write_str("due")?,
         Event::Reset(kind) => write!(out, "reset {}", reset_word(*kind))?,
     }
     out.write_char('\n')

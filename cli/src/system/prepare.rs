@@ -35,6 +35,8 @@ pub struct PreparedVm {
     pub cores: Vec<u8>,
     /// Whether its WFI traps.
     pub trap_wfi: bool,
+    /// The devices that are recorded, if any are.
+    pub record: Option<Vec<u16>>,
     /// Its board.
     pub board: VmBoard,
     /// What is put where.
@@ -194,6 +196,7 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
         name,
         cores,
         trap_wfi: vm.trap_wfi,
+        record: None,
         board,
         placed,
         entry,
@@ -330,6 +333,7 @@ impl Prepared {
                 map,
                 cores: vm.cores,
                 trap_wfi: vm.trap_wfi,
+                record: vm.record,
                 loads,
                 entry: vm.entry,
             });

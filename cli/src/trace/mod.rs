@@ -2,4 +2,5 @@
 pub mod file;
 pub mod import;
 pub mod record;
+pub mod recording;
 pub mod replay;

@@ -1,7 +1,9 @@
 //! `cargo reliquary build`.
 use crate::fault::{Doing, Result};
 use crate::hypervisor::{self, Footprint};
+use crate::system::prepare::Prepared;
 use crate::system::{System, prepare};
+use crate::trace::recording::{self, Recording, Wanted};
 use crate::{progress, workspace};
 use clap::Args;
 use reliquary::bundle;
@@ -87,8 +89,26 @@ impl Built {
 
 /// Builds a system for its own host or another.
 pub fn build(system: &System, host: Option<&str>) -> Result<Built> {
+    pack(system, prepared(system, host)?)
+}
+
+/// The same, to be recorded while it runs.
+pub fn build_recorded(
+    system: &System,
+    host: Option<&str>,
+    wanted: &Wanted,
+) -> Result<(Built, Recording)> {
+    let mut prepared = prepared(system, host)?;
+    let recording = recording::begin(system, &mut prepared, wanted)?;
+    Ok((pack(system, prepared)?, recording))
+}
+
+fn prepared(system: &System, host: Option<&str>) -> Result<Prepared> {
     prepare::fetch_images(system)?;
-    let prepared = prepare::prepare(system, host)?;
+    prepare::prepare(system, host)
+}
+
+fn pack(system: &System, prepared: Prepared) -> Result<Built> {
     let vms = prepared.vms.iter().map(|vm| vm.name.clone()).collect();
     let host = prepared.host.clone();
     let hypervisor = hypervisor::build()?;

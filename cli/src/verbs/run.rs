@@ -3,8 +3,10 @@ use crate::fault::{Fault, Result};
 use crate::machine::{End, Machine, Outcome};
 use crate::script::{Play, Script};
 use crate::system::System;
+use crate::trace::recording::{Recording, Told, Wanted};
 use crate::verbs::build::{self, Built};
 use clap::Args;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ Examples:
       --expect '/ #' --send 'uname -m' --expect armv7l
   cargo reliquary run systems/two-hellos.toml --expect '@right:q ends' --send q --expect passed
   cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
+  cargo reliquary run systems/vexpress-a9-linux.toml --record a9.trace.zst --expect '/ #'
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
 --send the exit status is 0 only when every text was seen. Texts are looked for on the VMs'
@@ -39,6 +42,15 @@ pub struct Run {
     /// One instruction takes one nanosecond: the same run every time.
     #[arg(long)]
     icount: bool,
+    /// Record what the devices do, as a trace (.trace, or .trace.zst).
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Record this device only; repeatable. The others cost nothing then.
+    #[arg(long, value_name = "NAME", requires = "record")]
+    record_device: Vec<String>,
+    /// Record this VM's devices, of a system that has several.
+    #[arg(long, value_name = "NAME", requires = "record")]
+    record_vm: Option<String>,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -55,6 +67,9 @@ impl Run {
             timeout: None,
             log: None,
             icount: false,
+            record: None,
+            record_device: Vec::new(),
+            record_vm: None,
             qemu,
         }
     }
@@ -65,9 +80,27 @@ impl Run {
         // A script that cannot be played is told before anything is built for it.
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
         Play::new(&self.script, &names)?;
-        let built = build::build(&system, self.host.as_deref())?;
+        let host = self.host.as_deref();
+        let (built, recording) = if self.record.is_some() {
+            let wanted = Wanted {
+                vm: self.record_vm.clone(),
+                devices: self.record_device.clone(),
+            };
+            let (built, recording) = build::build_recorded(&system, host, &wanted)?;
+            // A file that cannot be written is told before the run, not behind it.
+            if let Some(file) = &self.record {
+                crate::trace::file::write(file, b"")?;
+            }
+            (built, Some(RefCell::new(recording)))
+        } else {
+            (build::build(&system, host)?, None)
+        };
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
+        let qemu = match &recording {
+            Some(recording) => recording.borrow().qemu(&self.qemu),
+            None => self.qemu.clone(),
+        };
         let scripted = !self.script.0.is_empty();
         let timeout = self
             .timeout
@@ -81,12 +114,17 @@ impl Run {
             script: &self.script,
             timeout,
             icount: self.icount,
-            qemu: &self.qemu,
+            qemu: &qemu,
             log: self.log.as_deref(),
+            recording: recording.as_ref(),
             show: true,
             interactive: !scripted,
         };
         let outcome = machine.run()?;
+        if let (Some(recording), Some(file)) = (recording, &self.record) {
+            let told = recording.into_inner().close(file)?;
+            anstream::eprintln!("{told}");
+        }
         if let Some(fault) = outcome.fault_as_shown() {
             return Err(fault.into());
         }
@@ -116,6 +154,22 @@ pub fn boot_counted(
     boot_by(system, host, script, timeout, true)
 }
 
+/// Boots a system with a script, shows nothing, and records it: for tests.
+pub fn boot_recorded(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+    wanted: &Wanted,
+    to: &Path,
+) -> Result<(Outcome, Told)> {
+    let system = System::read(system)?;
+    let (built, recording) = build::build_recorded(&system, Some(host), wanted)?;
+    let recording = RefCell::new(recording);
+    let outcome = boot_built(&built, script, timeout, false, Some(&recording))?;
+    Ok((outcome, recording.into_inner().close(to)?))
+}
+
 fn boot_by(
     system: &Path,
     host: &str,
@@ -124,11 +178,22 @@ fn boot_by(
     icount: bool,
 ) -> Result<Outcome> {
     let system = System::read(system)?;
-    let built: Built = build::build(&system, Some(host))?;
+    let built = build::build(&system, Some(host))?;
+    boot_built(&built, script, timeout, icount, None)
+}
+
+fn boot_built(
+    built: &Built,
+    script: &Script,
+    timeout: Duration,
+    icount: bool,
+    recording: Option<&RefCell<Recording>>,
+) -> Result<Outcome> {
     // Tests of one system run side by side: each has its own file.
     let folder = tempfile::tempdir().map_err(|error| Fault::new(error.to_string()))?;
     let image = folder.path().join("system.img");
     built.write(&image)?;
+    let qemu = recording.map(|recording| recording.borrow().qemu(&[]));
     Machine {
         image: &image,
         elf: &built.elf,
@@ -137,8 +202,9 @@ fn boot_by(
         script,
         timeout: Some(timeout),
         icount,
-        qemu: &[],
+        qemu: &qemu.unwrap_or_default(),
         log: None,
+        recording,
         show: false,
         interactive: false,
     }

@@ -121,6 +121,8 @@ impl Test {
                 "loadstore",
                 "--test",
                 "damage",
+                "--test",
+                "traces",
                 "--no-fail-fast",
                 "--",
                 &threads,

@@ -74,6 +74,9 @@ impl Guest {
                     counter::disarm();
                     if self.flush_at.is_some_and(|at| counter::now() >= at) {
                         self.flush_at = None;
+                        if let Some(recorder) = &mut self.recorder {
+                            recorder.settle(self.vm.board());
+                        }
                         console::flush_some();
                     }
                 }

@@ -9,6 +9,7 @@ mod windows;
 
 use crate::arch::core_area::{self, CoreArea};
 use crate::arch::hardware::{self, Hardware};
+use crate::arch::recorder::Recorder;
 use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
 use account::{Account, Thousandths};
@@ -16,7 +17,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use reliquary::board::{BoardAsk, News};
-use reliquary::units::{Instant, Ipa};
+use reliquary::units::{Instant, Ipa, ns_for};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
@@ -60,6 +61,8 @@ pub struct Guest {
     pub at_once: bool,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
+    /// What is recorded of its board goes this way, if anything is.
+    pub recorder: Option<Box<Recorder>>,
     /// Counts and times, for the account at the end.
     pub account: Account,
 }
@@ -119,8 +122,17 @@ impl Guest {
             typed_ahead: false,
             waiting: News::default(),
             flush_at: None,
+            recorder: None,
             account: Account::default(),
         }
+    }
+
+    /// Records these devices of the board from now on: each exit is an occasion to send what was
+    /// seen.
+    pub fn record(&mut self, devices: &[u16]) {
+        let hz = counter::hz();
+        self.recorder = Some(Box::new(Recorder::new(self.vm.board(), devices, hz)));
+        (self.waiting, self.at_once) = (News::CONSOLE, false);
     }
 
     /// Loads EL2's registers for this VM and EL1's reset state.
@@ -138,7 +150,12 @@ impl Guest {
             self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f)
         );
         msr!("cnthctl_el2", self.controls.cnthctl);
-        msr!("cntvoff_el2", counter::now());
+        let began = counter::now();
+        msr!("cntvoff_el2", began);
+        if let Some(recorder) = &mut self.recorder {
+            let host = ns_for(began, counter::hz());
+            recorder.begins(self.vm.board(), host);
+        }
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
         msr!("oslar_el1", 0); // a locked OS lock keeps breakpoints from matching
@@ -227,14 +244,17 @@ impl Guest {
     /// Takes what the console has sent, and sees that the link sends it.
     #[inline(never)]
     fn drain(&mut self) {
-        let drained = match self.vm.board().console() {
-            Some(port) => console::drain(self.number, port),
-            None => console::Drained::Nothing,
-        };
-        if drained != console::Drained::Nothing {
+        let mut drained = console::Drained::Nothing;
+        if self.vm.board().console_sends() {
+            let now = self.vm.now(&self.hardware);
+            drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
-        self.waiting = if self.typed_ahead || drained == console::Drained::Some {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.pour(self.vm.board());
+        }
+        let recorded = self.recorder.is_some();
+        self.waiting = if recorded || self.typed_ahead || drained == console::Drained::Some {
             News::CONSOLE
         } else {
             News::default()
@@ -292,10 +312,12 @@ impl Guest {
     ///
     /// Returns what the board asks for meanwhile, if that is more than to go on.
     fn wait(&mut self) -> Option<Next> {
+        self.idles(true);
         self.before_entry();
         loop {
             let lines = self.vm.lines(CPU);
             if lines.irq || lines.fiq {
+                self.idles(false);
                 return None;
             }
             let from = counter::now();
@@ -303,8 +325,18 @@ impl Guest {
             self.account.idle += counter::now() - from;
             match self.take_interrupts() {
                 Next::Resume | Next::Wait => {}
-                other => return Some(other),
+                other => {
+                    self.idles(false);
+                    return Some(other);
+                }
             }
+        }
+    }
+
+    /// Tells the recorder whether the guest waits: then all there is may go to the link.
+    fn idles(&mut self, idle: bool) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.idle = idle;
         }
     }
 
@@ -326,6 +358,9 @@ impl Guest {
 
     fn end(&mut self, why: &str) -> ! {
         console::drain_all(self);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end(self.vm.board());
+        }
         let hz = counter::hz().max(1);
         let up = (counter::now() - self.account.started).max(1);
         let seconds = |ticks: u64| Thousandths(ticks / hz * 1000 + ticks % hz * 1000 / hz);

@@ -4,7 +4,7 @@
 use super::{Board, LEARNED};
 use crate::access::{Access, SYSTEM_REGISTERS, Width};
 use crate::board::bus::{Found, Miss, Order, Port};
-use crate::board::observe::{Kinds, What};
+use crate::board::observe::{Kinds, Seen, What};
 use crate::board::plan::{Unclaimed, WindowKind};
 use crate::board::{BusFault, RecentAccess, Reply, Transaction, World};
 use crate::units::{HostPa, Ipa};
@@ -168,40 +168,45 @@ impl Board {
     fn inside(
         &mut self,
         world: &World<'_>,
-        window: usize,
+        index: usize,
         offset: u64,
         how: Transaction,
         value: Option<u64>,
     ) -> Result<Reply, BusFault> {
-        let window = self.plan.windows.get(window).ok_or(BusFault::Unclaimed)?;
+        let window = self.plan.windows.get(index).ok_or(BusFault::Unclaimed)?;
         match &window.kind {
             WindowKind::Device { device, region }
             | WindowKind::DirectReads { device, region, .. } => {
                 let (device, region) = (*device, *region);
-                let Transaction {
-                    width,
-                    initiator,
-                    security,
-                    privileged,
-                } = how;
-                let access = Access {
-                    region,
-                    offset,
-                    width,
-                    initiator,
-                    security,
-                    privileged,
-                };
-                self.register(world, device, access, value)
+                self.register(world, device, how.access(region, offset), value)
             }
             WindowKind::Rom if value.is_some() => Err(BusFault::Memory),
             WindowKind::Ram | WindowKind::Rom => {
                 memory(world, window.at.wrapping_add(offset), how.width, value)
             }
-            WindowKind::PassThrough { host, tap, .. } => match host {
-                Some(host) if *tap => Ok(Reply::Host(HostPa(host.0.wrapping_add(offset)))),
-                _ => Err(BusFault::Memory),
-            },
+            WindowKind::PassThrough {
+                host: Some(host),
+                tap: true,
+                region,
+                ..
+            } => {
+                let host = HostPa(host.0.wrapping_add(offset));
+                if let Some(observer) = &mut self.observer {
+                    let window = self.plan.devices.len().saturating_add(index);
+                    let what = What::Access {
+                        access: how.access(*region, offset),
+                        write: value.is_some(),
+                        value: None,
+                    };
+                    observer.asked(Seen {
+                        at: world.now,
+                        device: window as u16,
+                        what,
+                    });
+                }
+                Ok(Reply::Host(host))
+            }
+            WindowKind::PassThrough { .. } => Err(BusFault::Memory),
             WindowKind::Alias { target } => {
                 let at = target.wrapping_add(offset);
                 self.aliased(world, at, how, value)

@@ -2,7 +2,7 @@
 //! lead from it to the next.
 
 use super::{Board, Direct};
-use crate::board::observe::{Kinds, Seen, What};
+use crate::board::observe::{Kinds, Observer, Seen, What};
 use crate::board::plan::{Window, WindowKind};
 use crate::board::wiring::{Change, Source};
 use crate::board::{News, World};
@@ -67,7 +67,7 @@ impl Board {
             self.inputs = inputs;
         }
         if changed != 0 && self.observer.is_some() {
-            self.see_outputs(index, now, lines, changed);
+            return self.outputs_seen(index, now, lines, changed);
         }
         changed &= if self.cut { 0 } else { wired };
         // At most 64 rounds: one for each line.
@@ -84,14 +84,36 @@ impl Board {
         }
     }
 
+    /// The same, of lines that have changed, with an observer.
     #[cold]
-    fn see_outputs(&mut self, index: usize, now: Instant, lines: Lines, mut changed: u64) {
-        // At most 64 rounds: one for each line.
-        while changed != 0 {
-            let line = changed.trailing_zeros() as u16;
-            changed &= changed.wrapping_sub(1);
+    fn outputs_seen(&mut self, index: usize, now: Instant, lines: Lines, changed: u64) {
+        let wired = self.wired_lines(index).0;
+        // What leads nowhere nobody hears of; a controller's lead to the CPUs.
+        let heard = if self.controllers.contains(&index) {
+            u64::MAX
+        } else {
+            wired
+        };
+        for line in bits(changed & heard) {
             let level = lines.is_high(line);
             self.see(Kinds::OUTPUTS, now, index, What::Output { line, level });
+        }
+        for line in bits(changed & if self.cut { 0 } else { wired }) {
+            let source = Source::Device {
+                device: index,
+                line,
+            };
+            let (pending, observer) = (&mut self.pending, &mut self.observer);
+            self.wiring.drive(source, lines.is_high(line), |change| {
+                // To who sees the device that is driven and not the one that drives, the line
+                // comes from outside.
+                if let Some(observer) = observer
+                    && !observer.sees(Kinds::OUTPUTS, index as u16)
+                {
+                    see_input(observer, now, change);
+                }
+                queue(pending, change);
+            });
         }
     }
 
@@ -99,13 +121,7 @@ impl Board {
         let (pending, observer) = (&mut self.pending, &mut self.observer);
         self.wiring.drive(source, level, |change| {
             if let Some(observer) = observer {
-                let (line, level) = (change.line.0, change.level);
-                let seen = Seen {
-                    at: world.now,
-                    device: change.device as u16,
-                    what: What::Input { line, level },
-                };
-                observer.note(Kinds::INPUTS, seen);
+                see_input(observer, world.now, change);
             }
             queue(pending, change);
         });
@@ -187,6 +203,22 @@ fn shows(windows: &[Window], window: &Window, device: usize, region: u8) -> bool
         WindowKind::Alias { target } => windows.iter().any(|w| is(w) && w.holds(*target, 1)),
         _ => is(window),
     }
+}
+
+#[cold]
+fn see_input(observer: &mut Observer, at: Instant, change: Change) {
+    let (line, level) = (change.line.0, change.level);
+    let seen = Seen {
+        at,
+        device: change.device as u16,
+        what: What::Input { line, level },
+    };
+    observer.note(Kinds::INPUTS, seen);
+}
+
+/// The numbers of the bits that are set, the lowest first.
+fn bits(bits: u64) -> impl Iterator<Item = u16> {
+    (0..64).filter(move |bit| bits & 1 << bit != 0)
 }
 
 /// Queues a change; a change of the same input that is still on its way is overtaken by it.

@@ -38,6 +38,7 @@ fn rtc() -> Pl031 {
 fn registers_have_the_manuals_reset_values() {
     let mut rtc = Pl031::new(Config {
         unix_seconds: 1000,
+        unix_ns: 0,
         started: false,
         revision: 0,
     });
@@ -182,4 +183,16 @@ fn lines_change_at_the_deadline_and_not_before() {
     for seed in 1..=20 {
         random_walk::walk(|| Pl031::new(Config::new(3)), &offsets, seed, 2000);
     }
+}
+
+#[test]
+fn a_clock_that_ran_before_rises_in_its_own_second() {
+    let mut config = Config::new(1000);
+    config.unix_ns = 700_000_000;
+    let mut rtc = Pl031::new(config);
+    assert_eq!(read(&mut rtc, 299_999_999, DR), 1000);
+    assert_eq!(read(&mut rtc, 300_000_000, DR), 1001);
+    write(&mut rtc, 300_000_000, MR, 1003);
+    write(&mut rtc, 300_000_000, IMSC, 1);
+    assert_eq!(rtc.deadline(), Some(Instant(2_300_000_000)));
 }

@@ -8,7 +8,8 @@
 //! Where lines were observed, a device gets its inputs as they were recorded, not as our own
 //! devices drive them: what one device does in another way is then told of that one alone.
 //!
-//! Time is the trace's. Between two records every deadline of the board comes at its own moment.
+//! Time is the trace's. Between two records every deadline of the board comes at its own moment,
+//! unless the trace tells (`due`) when each was met.
 
 mod bounds;
 mod divergence;
@@ -92,6 +93,7 @@ pub fn plan_for(map: &Plan, header: &Header) -> Plan {
     plan.secure = header.security == Security::Secure;
     plan.firmware_ran = header.firmware;
     plan.unix_seconds = header.rtc;
+    plan.unix_ns = header.rtc_ns;
     plan
 }
 
@@ -224,6 +226,13 @@ impl Replay {
 
     fn record(&mut self, reader: &Reader<'_>, record: &Record) -> Result<(), Trouble> {
         let line = reader.line();
+        if record.at < self.now {
+            // A cold reset, with which the board's life begins anew.
+            let last = self.runs.iter().map(|run| run.access.last).max();
+            self.until(last.unwrap_or(self.now))?;
+            self.go_to(self.now.saturating_add(1));
+            self.now = record.at;
+        }
         self.until(record.at)?;
         self.go_to(record.at);
         self.summary.records = self.summary.records.saturating_add(1);
@@ -283,7 +292,12 @@ impl Replay {
                 way: Way::Out,
                 ref bytes,
                 ..
-            } => self.streams.recorded(device, line, None, bytes),
+            } => {
+                self.streams.recorded(device, line, None, bytes);
+                if self.header.observed.deadlines {
+                    self.take_sent(device, bytes.len());
+                }
+            }
             Event::Memory {
                 way: Way::In,
                 at,
@@ -294,6 +308,7 @@ impl Replay {
                 at,
                 ref bytes,
             } => self.streams.recorded(device, line, Some(at), bytes),
+            Event::Due => self.step(|board, world| board.advance_one(world, device)),
             Event::Reset(_) => {
                 let what = "a reset is of the whole board: its device is -";
                 return Err(Trouble::CannotPlay { line, what });
@@ -390,7 +405,8 @@ impl Replay {
     /// Lets time go by: every deadline at its moment.
     fn go_to(&mut self, at: Instant) {
         let mut stuck = None;
-        while let Some(due) = self.board.deadline().filter(|due| *due <= at) {
+        let ours = !self.header.observed.deadlines;
+        while let Some(due) = self.board.deadline().filter(|due| ours && *due <= at) {
             if stuck == Some(due) {
                 break;
             }
@@ -485,7 +501,8 @@ impl Replay {
                 Ok(Reply::Host(_)) | Err(_) => None,
             };
         });
-        if self.known.get(device).is_some_and(|known| known.serial) {
+        let taken = !self.header.observed.deadlines;
+        if taken && self.known.get(device).is_some_and(|known| known.serial) {
             self.drain(device);
         }
         self.compare(line, device, &recorded, got);
@@ -527,6 +544,15 @@ impl Replay {
             before: self.history.before(device, &self.names),
         };
         self.summary.divergences.push(divergence);
+    }
+
+    /// Takes as many bytes of the device's serial port as were taken of the recorded one.
+    fn take_sent(&mut self, device: usize, bytes: usize) {
+        for _ in 0..bytes {
+            if let Some(byte) = self.board.sent(self.now, device) {
+                self.streams.ours(device, &[byte]);
+            }
+        }
     }
 
     /// Takes what the device's serial port sent.
