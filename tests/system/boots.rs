@@ -406,6 +406,7 @@ fn a_board_with_a_gicv3_is_not_started_on_a_host_without_one() {
         log: None,
         show: false,
         interactive: false,
+        recording: None,
     }
     .run()
     .unwrap_or_else(|faults| panic!("{faults}"));

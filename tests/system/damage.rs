@@ -133,6 +133,7 @@ fn boot(bytes: &[u8], expect: &[&str], qemu: &[String]) -> Outcome {
         log: None,
         show: false,
         interactive: false,
+        recording: None,
     }
     .run()
     .unwrap_or_else(|faults| panic!("{faults}"));

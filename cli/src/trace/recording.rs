@@ -2,12 +2,12 @@
 //! and what comes over the link, made a trace.
 use super::file;
 use crate::fault::{Fault, Result, did_you_mean};
+use crate::images::sha256;
 use crate::system::System;
 use crate::system::prepare::{Prepared, PreparedVm};
 use reliquary::access::Security;
 use reliquary::board::observe::{SEEN_LIMIT, What};
 use reliquary::board::plan::WindowKind;
-use reliquary::bundle::Sha256;
 use reliquary::trace::header::Header;
 use reliquary::trace::names::Names;
 use reliquary::trace::observed::Assembly;
@@ -190,10 +190,7 @@ fn header(system: &System, vm: &PreparedVm, names: &Names, record: &[u16], taps:
         if !record.iter().any(|one| usize::from(*one) == index) {
             header.unobserved.push(name);
         } else if let Some((_, bytes)) = device.store {
-            let hash: String = Sha256::of(&medium(vm, index, bytes))
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hash = sha256(&medium(vm, index, bytes));
             header.media.push((name, hash));
         }
     }
