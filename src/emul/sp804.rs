@@ -7,8 +7,9 @@
 //! (A node with one interrupt means TIMINTC unless `arm,sp804-has-irq` says which timer's it
 //! is; one with two means TIMINT1 and TIMINT2.)
 //!
-//! Time: TIMCLK's edges are at the whole ticks of board time, and the prescalers run freely
-//! on them. A load is on the counter from the next edge on, and reads back at once (TimerXValue).
+//! Time: the manual leaves open how TIMCLK's edges stand to a write. Here a timer that is loaded or
+//! enabled, or gets another prescaler, has an edge of both at that moment, so that its first step is
+//! a whole one.
 //! A periodic timer's interrupts are TimerXLoad ticks apart: the count that reaches 0 is the
 //! load value in the same tick.
 //!
@@ -97,18 +98,14 @@ impl Register {
 pub static DESCRIPTION: Description = Description::of("DDI 0271D", REGISTERS)
     .lines(&["TIMINTC", "TIMINT1", "TIMINT2"])
     .bounds(&[ticks("Timer1Value"), ticks("Timer2Value")])
-    // Two edges of a TIMCLK of 1 MHz.
-    .line_within_ns(2_000)
     .deviations(&["TimerPre 0b11, which the manual leaves undefined, divides by 256"]);
 
-/// A load takes effect at TIMCLK's next edge, and the count changes at edges only (2.2.2): a
-/// recorder that has no edges is up to one before us and rounds down.
 const fn ticks(register: &'static str) -> Bound {
     Bound {
         register,
         field: None,
-        allowed: Allowed::Ticks(2),
-        reason: "a recorder does not wait for TIMCLK's edge, and rounds down",
+        allowed: Allowed::Ticks(1),
+        reason: "a recorder rounds a step that is under way down",
     }
 }
 
@@ -201,7 +198,7 @@ impl Sp804 {
     fn write_register(&mut self, now: Instant, offset: u64, value: u32) {
         match Register::at(offset) {
             Register::Load(which) => self.timer_mut(which).load(now, value),
-            Register::Control(which) => self.timer_mut(which).set_control(value as u8),
+            Register::Control(which) => self.timer_mut(which).set_control(now, value as u8),
             Register::IntClr(which) => self.timer_mut(which).clear_interrupt(),
             Register::BgLoad(which) => self.timer_mut(which).set_reload(value),
             Register::Itcr => self.test = value & 1 != 0,

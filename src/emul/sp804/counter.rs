@@ -25,11 +25,13 @@ enum Mode {
     Periodic,
 }
 
-/// A timer. `count` is the counter at TIMCLK's edge number `tick`; what it is later follows
-/// from the clock.
+/// A timer. `count` is the counter at TIMCLK's edge number `tick` since `origin`; what it is later
+/// follows from the clock.
 pub(super) struct Counter {
     hz: u64,
     count: u32,
+    /// An edge of TIMCLK, and of the prescaler: when the timer was last loaded or enabled.
+    origin: Instant,
     tick: u64,
     /// TimerXLoad and TimerXBGLoad read and write the same value; only the former restarts.
     reload: u32,
@@ -42,6 +44,7 @@ impl Counter {
         Self {
             hz,
             count: u32::MAX,
+            origin: Instant::ZERO,
             tick: 0,
             reload: 0,
             control: INT_ENABLE,
@@ -77,15 +80,26 @@ impl Counter {
         self.reload = value;
     }
 
-    pub(super) const fn set_control(&mut self, value: u8) {
+    /// Takes a new control word; `advance(now)` has been called.
+    pub(super) const fn set_control(&mut self, now: Instant, value: u8) {
+        let (enabled, prescale) = (self.is_enabled(), self.prescale());
         self.control = value & CONTROL_BITS;
+        if self.is_enabled() && (!enabled || self.prescale() != prescale) {
+            self.begin(now);
+        }
     }
 
-    /// Restarts from `value`, at the next edge; `advance(now)` has been called.
-    pub(super) fn load(&mut self, now: Instant, value: u32) {
+    /// An edge is now.
+    const fn begin(&mut self, now: Instant) {
+        self.origin = now;
+        self.tick = 0;
+    }
+
+    /// Restarts from `value`; `advance(now)` has been called.
+    pub(super) const fn load(&mut self, now: Instant, value: u32) {
         self.reload = value;
         self.count = value;
-        self.tick = ticks_in(now.0, self.hz).saturating_add(1);
+        self.begin(now);
         if self.is_enabled() && value & self.mask() == 0 {
             self.raw = true;
         }
@@ -170,8 +184,7 @@ impl Counter {
 
     /// Brings the counter up to `now`.
     pub(super) fn advance(&mut self, now: Instant) {
-        let tick = ticks_in(now.0, self.hz);
-        // Before the edge at which a load takes effect there is nothing to do.
+        let tick = ticks_in(now.since(self.origin), self.hz);
         if tick <= self.tick {
             return;
         }
@@ -191,11 +204,12 @@ impl Counter {
         let prescale = self.prescale();
         let step = (self.tick >> prescale).saturating_add(self.steps_to_zero()?);
         let tick = u64::try_from(u128::from(step) << prescale).unwrap_or(u64::MAX);
-        Some(Instant(ns_for(tick, self.hz)))
+        Some(self.origin.saturating_add(ns_for(tick, self.hz)))
     }
 
     pub(super) fn save(&self, out: &mut Writer) {
         out.u32(self.count);
+        out.u64(self.origin.0);
         out.u64(self.tick);
         out.u32(self.reload);
         out.u8(self.control);
@@ -206,6 +220,7 @@ impl Counter {
         let counter = Self {
             hz,
             count: from.u32()?,
+            origin: Instant(from.u64()?),
             tick: from.u64()?,
             reload: from.u32()?,
             control: from.u8()?,

@@ -91,14 +91,15 @@ fn read_only_registers_and_reserved_bits_stay() {
 }
 
 #[test]
-fn a_load_reads_back_at_once_and_counts_from_the_next_edge() {
+fn a_load_reads_back_at_once_and_its_first_step_is_a_whole_one() {
     let mut timers = timers();
     write(&mut timers, 0, CONTROL, ENABLE | SIZE_32);
     write(&mut timers, 10 * US + 300, LOAD, 100);
     assert_eq!(read(&mut timers, 10 * US + 300, VALUE), 100);
     assert_eq!(read(&mut timers, 11 * US, VALUE), 100);
-    assert_eq!(read(&mut timers, 12 * US - 1, VALUE), 100);
-    assert_eq!(read(&mut timers, 12 * US, VALUE), 99);
+    assert_eq!(read(&mut timers, 11 * US + 299, VALUE), 100);
+    assert_eq!(read(&mut timers, 11 * US + 300, VALUE), 99);
+    assert_eq!(read(&mut timers, 12 * US + 300, VALUE), 98);
 }
 
 #[test]
@@ -106,14 +107,14 @@ fn a_free_running_timer_wraps_and_interrupts_at_zero() {
     let mut timers = timers();
     write(&mut timers, 0, LOAD, 3);
     write(&mut timers, 0, CONTROL, ENABLE | SIZE_32 | INT);
-    assert_eq!(timers.deadline(), Some(Instant(4 * US)));
-    assert_eq!(lines(&mut timers, 4 * US - 1), [false; 3]);
-    assert_eq!(lines(&mut timers, 4 * US), [true, true, false]);
-    assert_eq!(read(&mut timers, 4 * US, VALUE), 0);
-    assert_eq!(read(&mut timers, 5 * US, VALUE), 0xffff_ffff);
-    write(&mut timers, 5 * US, INTCLR, 0);
-    assert_eq!(lines(&mut timers, 5 * US), [false; 3]);
-    assert_eq!(timers.deadline(), Some(Instant((4 + (1 << 32)) * US)));
+    assert_eq!(timers.deadline(), Some(Instant(3 * US)));
+    assert_eq!(lines(&mut timers, 3 * US - 1), [false; 3]);
+    assert_eq!(lines(&mut timers, 3 * US), [true, true, false]);
+    assert_eq!(read(&mut timers, 3 * US, VALUE), 0);
+    assert_eq!(read(&mut timers, 4 * US, VALUE), 0xffff_ffff);
+    write(&mut timers, 4 * US, INTCLR, 0);
+    assert_eq!(lines(&mut timers, 4 * US), [false; 3]);
+    assert_eq!(timers.deadline(), Some(Instant((3 + (1 << 32)) * US)));
 }
 
 #[test]
@@ -121,11 +122,11 @@ fn a_sixteen_bit_timer_counts_in_its_lower_half_only() {
     let mut timers = timers();
     write(&mut timers, 0, LOAD, 0x5_0002);
     write(&mut timers, 0, CONTROL, ENABLE | INT);
-    assert_eq!(read(&mut timers, 3 * US, VALUE), 0x5_0000);
-    assert_eq!(read(&mut timers, 3 * US, RIS), 1);
-    assert_eq!(read(&mut timers, 4 * US, VALUE), 0x5_ffff);
-    write(&mut timers, 4 * US, INTCLR, 1);
-    assert_eq!(timers.deadline(), Some(Instant((3 + 0x1_0000) * US)));
+    assert_eq!(read(&mut timers, 2 * US, VALUE), 0x5_0000);
+    assert_eq!(read(&mut timers, 2 * US, RIS), 1);
+    assert_eq!(read(&mut timers, 3 * US, VALUE), 0x5_ffff);
+    write(&mut timers, 3 * US, INTCLR, 1);
+    assert_eq!(timers.deadline(), Some(Instant((2 + 0x1_0000) * US)));
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn a_periodic_timers_interrupts_are_its_load_value_apart() {
     write(&mut timers, 0, CONTROL, ENABLE | PERIODIC | SIZE_32 | INT);
     write(&mut timers, 0, LOAD, 4000);
     for n in 1..=5 {
-        let due = (1 + n * 4000) * US;
+        let due = n * 4000 * US;
         assert_eq!(timers.deadline(), Some(Instant(due)));
         assert_eq!(lines(&mut timers, due - 1), [false; 3]);
         assert_eq!(read(&mut timers, due - 1, VALUE), 1);
@@ -150,9 +151,9 @@ fn a_periodic_timer_keeps_its_beat_when_nobody_looks() {
     let mut timers = timers();
     write(&mut timers, 0, CONTROL, ENABLE | PERIODIC | SIZE_32 | INT);
     write(&mut timers, 0, LOAD, 7);
-    assert_eq!(read(&mut timers, (1 + 700_000 * 7 + 3) * US, VALUE), 4);
-    write(&mut timers, (1 + 700_000 * 7 + 3) * US, INTCLR, 1);
-    assert_eq!(timers.deadline(), Some(Instant((1 + 700_001 * 7) * US)));
+    assert_eq!(read(&mut timers, (700_000 * 7 + 3) * US, VALUE), 4);
+    write(&mut timers, (700_000 * 7 + 3) * US, INTCLR, 1);
+    assert_eq!(timers.deadline(), Some(Instant(700_001 * 7 * US)));
 }
 
 #[test]
@@ -163,10 +164,10 @@ fn a_background_load_counts_from_the_next_zero_on() {
     write(&mut timers, 5 * US, BGLOAD, 20);
     assert_eq!(read(&mut timers, 5 * US, LOAD), 20);
     assert_eq!(read(&mut timers, 5 * US, BGLOAD), 20);
-    assert_eq!(read(&mut timers, 5 * US, VALUE), 6);
-    assert_eq!(read(&mut timers, 11 * US, VALUE), 20);
-    write(&mut timers, 11 * US, INTCLR, 1);
-    assert_eq!(timers.deadline(), Some(Instant(31 * US)));
+    assert_eq!(read(&mut timers, 5 * US, VALUE), 5);
+    assert_eq!(read(&mut timers, 10 * US, VALUE), 20);
+    write(&mut timers, 10 * US, INTCLR, 1);
+    assert_eq!(timers.deadline(), Some(Instant(30 * US)));
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn a_one_shot_timer_halts_at_zero_until_it_is_loaded() {
     assert_eq!(read(&mut timers, 900 * US, RIS), 0);
     assert_eq!(timers.deadline(), None);
     write(&mut timers, 900 * US, LOAD, 2);
-    assert_eq!(timers.deadline(), Some(Instant(903 * US)));
+    assert_eq!(timers.deadline(), Some(Instant(902 * US)));
 }
 
 #[test]
@@ -223,7 +224,7 @@ fn a_disabled_timer_holds_its_count() {
     let mut timers = timers();
     write(&mut timers, 0, CONTROL, ENABLE | SIZE_32);
     write(&mut timers, 0, LOAD, 1000);
-    write(&mut timers, 101 * US, CONTROL, SIZE_32);
+    write(&mut timers, 100 * US, CONTROL, SIZE_32);
     assert_eq!(read(&mut timers, 5000 * US, VALUE), 900);
     write(&mut timers, 5000 * US, CONTROL, ENABLE | SIZE_32);
     assert_eq!(read(&mut timers, 5003 * US, VALUE), 897);
@@ -240,7 +241,7 @@ fn the_prescaler_divides_the_clock() {
         let mut timers = timers();
         write(&mut timers, 0, CONTROL, ENABLE | SIZE_32 | INT | pre);
         write(&mut timers, 0, LOAD, 100);
-        let zero = if divisor == 1 { 101 } else { 100 * divisor } * US;
+        let zero = 100 * divisor * US;
         assert_eq!(timers.deadline(), Some(Instant(zero)), "{divisor}");
         assert_eq!(read(&mut timers, zero - 1, VALUE), 1, "{divisor}");
         assert_eq!(read(&mut timers, zero, VALUE), 0, "{divisor}");
@@ -273,7 +274,7 @@ fn the_timers_have_their_own_clocks_and_lines() {
             base + CONTROL,
             ENABLE | ONE_SHOT | SIZE_32 | INT,
         );
-        write(&mut timers, 0, base + LOAD, 32_767);
+        write(&mut timers, 0, base + LOAD, 32_768);
     }
     assert_eq!(timers.deadline(), Some(Instant(32_768 * US)));
     assert_eq!(lines(&mut timers, 32_768 * US), [true, true, false]);
@@ -360,8 +361,8 @@ fn saved_state_goes_on_where_it_was() {
     let mut from = Reader::new(&bytes);
     other.load(&mut from).unwrap();
     from.end().unwrap();
-    assert_eq!(other.deadline(), Some(Instant(4001 * US)));
-    assert_eq!(read(&mut other, 200 * US, VALUE), 3801);
+    assert_eq!(other.deadline(), Some(Instant(4000 * US)));
+    assert_eq!(read(&mut other, 200 * US, VALUE), 3800);
     assert_eq!(read(&mut other, 200 * US, TIMER2 + VALUE), 77);
     assert_eq!(
         other.load(&mut Reader::new(&bytes[..9])),
