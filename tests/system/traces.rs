@@ -103,10 +103,10 @@ fn a_board_that_resets_itself_and_reads_by_dma_does_the_same_when_replayed() {
 fn real_devices_behind_a_tap_are_recorded_and_their_emulators_do_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("tap.trace");
-    let devices = ["rtc@1c170000"];
+    let devices = ["rtc@1c170000", "gpio@1c1d0000"];
     let script = ["PASS passthrough64"];
     record("legacy-tap.toml", "qemu-virt", &devices, &script, &trace);
     let summary = replayed(&trace, Some("legacy-emulated"));
-    // The identity twice, and the clock's registers, its match's interrupt among them.
-    assert!(summary.reads().exact >= 24, "{summary}");
+    // The identities twice, the clock's registers, its match's interrupt among them, and the pins.
+    assert!(summary.reads().exact >= 45, "{summary}");
 }
