@@ -207,6 +207,11 @@ impl Board {
         }
     }
 
+    fn sees(&self, kind: Kinds, device: usize) -> bool {
+        let observer = self.observer.as_deref();
+        observer.is_some_and(|observer| observer.sees(kind, device as u16))
+    }
+
     fn see_bytes(&mut self, at: Instant, device: usize, by: By, all: &[u8]) {
         if let Some(observer) = &mut self.observer {
             observer.note_bytes(at, device as u16, by, all);

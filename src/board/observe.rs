@@ -100,12 +100,14 @@ impl Kinds {
     pub const OUTPUTS: Self = Self(2);
     /// Input lines that are driven from outside.
     pub const INPUTS: Self = Self(4);
-    /// Bytes and frames, over ports and by bus mastering.
+    /// Bytes, over serial ports and by bus mastering.
     pub const BYTES: Self = Self(8);
+    /// Ethernet frames.
+    pub const FRAMES: Self = Self(32);
     /// Deadlines that have passed.
     pub const DEADLINES: Self = Self(16);
     /// All of that.
-    pub const ALL: Self = Self(31);
+    pub const ALL: Self = Self(63);
 
     /// Whether there is this.
     pub const fn has(self, what: Self) -> bool {
@@ -189,6 +191,10 @@ impl Observer {
 
     /// Keeps bytes, in pieces.
     pub fn note_bytes(&mut self, at: Instant, device: u16, by: By, all: &[u8]) {
+        let kind = match by {
+            By::FrameIn | By::FrameOut => Kinds::FRAMES,
+            _ => Kinds::BYTES,
+        };
         let pieces = all.chunks(PIECE);
         let last = pieces.len().saturating_sub(1);
         for (place, piece) in pieces.enumerate() {
@@ -202,7 +208,7 @@ impl Observer {
                 count: piece.len() as u8,
                 bytes,
             };
-            self.note(Kinds::BYTES, Seen { at, device, what });
+            self.note(kind, Seen { at, device, what });
         }
     }
 

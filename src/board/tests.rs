@@ -2,7 +2,7 @@
 
 use super::catalog::{Entry, Making};
 use super::devicetree::tests::{A9, A15, Lcg};
-use super::observe::{Kinds, Observer, Seen, What};
+use super::observe::{By, Kinds, Observer, Seen, What};
 use super::plan::{Unclaimed, WindowKind};
 use super::*;
 use crate::access::{Access, Refusal};
@@ -1250,11 +1250,27 @@ fn an_ethernet_controllers_frames_are_lost_until_someone_takes_them() {
     let _ = board.take_news();
     send(&mut board);
     assert!(!board.take_news().has(News::FRAMES));
-    assert_eq!(board.next_frame(device, &mut into), None);
+    assert_eq!(board.next_frame(Instant::ZERO, device, &mut into), None);
+
+    board.observe(Some(Observer::new(Kinds::FRAMES, 16)));
+    let seen = |board: &mut Board| {
+        let all = core::iter::from_fn(|| board.observer()?.take());
+        let octets = all.filter_map(|seen| match seen.what {
+            What::Bytes { by, count, .. } => Some((by, usize::from(count))),
+            _ => None,
+        });
+        octets.fold((0, 0), |(into, out), (by, count)| match by {
+            By::FrameIn => (into + count, out),
+            By::FrameOut => (into, out + count),
+            _ => panic!("{by:?}"),
+        })
+    };
+    send(&mut board);
+    assert_eq!(seen(&mut board), (0, 64), "who observes sees what is lost");
     assert!(board.take_frames(device, true));
     send(&mut board);
     assert!(board.take_news().has(News::FRAMES));
-    assert_eq!(board.next_frame(device, &mut into), Some(64));
+    assert_eq!(board.next_frame(Instant::ZERO, device, &mut into), Some(64));
     assert_eq!(into[..4], [1, 2, 3, 4]);
     assert!(!board.take_news().has(News::FRAMES));
 
@@ -1278,7 +1294,9 @@ fn an_ethernet_controllers_frames_are_lost_until_someone_takes_them() {
     }
     assert!(!board.cpu_lines(0).irq);
     assert_eq!(board.frame_room(device), Some(FRAME_MAX));
+    let _ = seen(&mut board);
     board.frame_receive(&now(0), device, &into[..64]);
+    assert_eq!(seen(&mut board), (64, 0));
     assert!(board.cpu_lines(0).irq, "a frame has come");
     board.frame_connect(&now(0), device, false);
     let status = board.read(&now(0), Ipa(LAN + 0x44), cpu(Width::Word));

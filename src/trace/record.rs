@@ -97,7 +97,7 @@ pub enum Way {
 pub enum Port {
     /// `rx` into, `tx` out of a serial port.
     Serial,
-    /// `eth`: an Ethernet port; the bytes are one frame, without preamble and FCS.
+    /// `eth`: an Ethernet port; the bytes are one frame, from the destination address to the FCS.
     Frames,
 }
 

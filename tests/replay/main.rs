@@ -66,6 +66,15 @@ fn every_golden_trace_says_how_it_was_recorded() {
     }
 }
 
+#[test]
+fn the_table_of_devices_is_what_the_code_and_the_traces_say() {
+    let page = reliquary_cli::fidelity::page().unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(
+        page.is == page.should_be,
+        "docs/fidelity.md: write it anew by `cargo reliquary fidelity`"
+    );
+}
+
 /// The replay of a golden trace of which one line was changed.
 fn changed(from: &str, to: &str) -> Summary {
     let golden = folder().join("vexpress-a9-linux.trace.zst");

@@ -209,7 +209,8 @@ impl Linux {
                 "> ip link set eth0 up; ip addr add 10.0.0.1/24 dev eth0; sleep 2",
                 "/ # ",
                 "> busybox arping -c 2 -w 3 10.0.0.2; ip addr; cat /proc/net/dev /proc/interrupts",
-                "uart-pl011",
+                // The table's last line.
+                "Err:",
             ],
         );
         for line in [

@@ -5,8 +5,10 @@
 //! leads to nobody.
 
 use super::Board;
+use crate::board::observe::{By, Kinds};
 use crate::board::{News, World};
 use crate::emul::frames::FRAME_MAX;
+use crate::units::Instant;
 
 impl Board {
     /// The devices that have a port to an Ethernet wire.
@@ -25,17 +27,24 @@ impl Board {
             return false;
         }
         slot.frames_taken = Some(taken);
-        if slot.device.sends() {
-            self.frames_sent(device);
+        if taken && slot.device.sends() {
+            self.news |= News::FRAMES;
         }
         true
     }
 
     /// Copies the next frame that a device has sent to the front of `into`, and tells how many
     /// octets it has, those of the frame check sequence among them.
-    pub fn next_frame(&mut self, device: usize, into: &mut [u8; FRAME_MAX]) -> Option<usize> {
+    pub fn next_frame(
+        &mut self,
+        now: Instant,
+        device: usize,
+        into: &mut [u8; FRAME_MAX],
+    ) -> Option<usize> {
         let port = self.slots.get_mut(device)?.device.frames()?;
-        port.transmitted(into)
+        let octets = port.transmitted(into)?;
+        self.see_bytes(now, device, By::FrameOut, into.get(..octets)?);
+        Some(octets)
     }
 
     /// How many octets a frame may have that a device has room for; none without such a port.
@@ -46,6 +55,8 @@ impl Board {
 
     /// A frame arrives at a device, which drops it if it has no room.
     pub fn frame_receive(&mut self, world: &World<'_>, device: usize, frame: &[u8]) {
+        let carried = frame.get(..FRAME_MAX).unwrap_or(frame);
+        self.see_bytes(world.now, device, By::FrameIn, carried);
         self.touch(world, device, |device, cx| {
             if let Some(port) = device.frames() {
                 port.receive(cx, frame);
@@ -64,9 +75,19 @@ impl Board {
         self.propagate(world);
     }
 
+    fn frames_are_lost(&self, device: usize) -> bool {
+        let slot = self.slots.get(device);
+        slot.is_some_and(|slot| slot.frames_taken == Some(false))
+    }
+
     /// A device has sent frames: they are news, or lost.
     #[cold]
-    pub(super) fn frames_sent(&mut self, device: usize) {
+    pub(super) fn frames_sent(&mut self, device: usize, now: Instant) {
+        if self.sees(Kinds::FRAMES, device) && self.frames_are_lost(device) {
+            let mut frame = [0; FRAME_MAX];
+            while self.next_frame(now, device, &mut frame).is_some() {}
+            return;
+        }
         let Some(slot) = self.slots.get_mut(device) else {
             return;
         };

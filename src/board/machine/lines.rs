@@ -42,7 +42,7 @@ impl Board {
         if sends && self.plan.console == Some(index) {
             self.news |= News::CONSOLE;
         } else if sends {
-            self.frames_sent(index);
+            self.frames_sent(index, now);
         }
         let Some(slot) = self.slots.get_mut(index) else {
             return;

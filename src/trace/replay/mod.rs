@@ -20,7 +20,7 @@ mod summary;
 pub use divergence::{Difference, Divergence, FieldDifference};
 pub use summary::{Counts, Summary};
 
-use super::header::Header;
+use super::header::{Header, Observed};
 use super::memory::Memory;
 use super::names::Names;
 use super::read::{Damage, Reader};
@@ -157,8 +157,9 @@ struct Replay {
 impl Replay {
     fn new(plan: &Plan, header: &Header, options: &Options) -> Result<Self, Trouble> {
         let mut board = Board::build(plan).map_err(Trouble::Map)?;
-        if header.observed.lines || header.observed.cpu_lines {
-            board.observe(Some(Observer::new(Kinds::OUTPUTS, SEEN)));
+        if header.observed != Observed::default() {
+            let kinds = Kinds::OUTPUTS.and(Kinds::FRAMES);
+            board.observe(Some(Observer::new(kinds, SEEN)));
         }
         if header.observed.lines {
             board.cut_wires();
@@ -283,18 +284,21 @@ impl Replay {
             Event::Port {
                 way: Way::In,
                 port: Port::Frames,
-                ..
+                ref bytes,
             } => {
-                let what = "the device has no Ethernet port";
-                return Err(Trouble::CannotPlay { line, what });
+                if self.board.frame_room(device).is_none() {
+                    let what = "the device has no Ethernet port";
+                    return Err(Trouble::CannotPlay { line, what });
+                }
+                self.step(|board, world| board.frame_receive(world, device, bytes));
             }
             Event::Port {
                 way: Way::Out,
+                port,
                 ref bytes,
-                ..
             } => {
                 self.streams.recorded(device, line, None, bytes);
-                if self.header.observed.deadlines {
+                if self.header.observed.deadlines && port == Port::Serial {
                     self.take_sent(device, bytes.len());
                 }
             }
@@ -441,10 +445,16 @@ impl Replay {
         what(&mut self.board, &world);
         while self.board.take_ask().is_some() {}
         while let Some(seen) = self.board.observer().and_then(Observer::take) {
+            let device = usize::from(seen.device);
+            if let What::Bytes { count, bytes, .. } = seen.what
+                && self.header.observed.ports
+            {
+                let piece = bytes.get(..usize::from(count)).unwrap_or_default();
+                self.streams.ours(device, piece);
+            }
             let What::Output { line, level } = seen.what else {
                 continue;
             };
-            let device = usize::from(seen.device);
             let Some(known) = self.known.get(device) else {
                 continue;
             };
