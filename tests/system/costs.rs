@@ -40,7 +40,7 @@ const A32: [Row; 24] = [
     ("acknowledge and end", 1504, Some(450)),
     ("virtual timer, guest busy", 1520, None),
     ("virtual timer, guest in WFI", 1680, None),
-    ("SP804 interrupt, lateness", 1944, Some(350)),
+    ("SP804 interrupt, lateness", 2048, Some(350)),
     ("load with write-back, post-index", 257, Some(260)),
     ("load with write-back, pre-index", 257, Some(260)),
     ("load with write-back, of the UART", 279, None),

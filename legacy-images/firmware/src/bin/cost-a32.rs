@@ -219,16 +219,14 @@ fn interrupts(costs: &mut Costs, sp804: Device) {
     costs.least("SP804 interrupt, lateness", 40, || {
         sp804.write(TIMER_CONTROL, 0);
         sp804.write(TIMER_LOAD, 50);
-        // Early in a tick, so that what the write takes until it is done is in that one.
-        while counter() * tick % SP804_TICK > 300 {}
-        let began = counter() * tick / SP804_TICK;
+        // Its clock starts at the store, or as much later as that is on its way.
+        let began = counter() * tick;
         sp804.write(TIMER_CONTROL, 0xa3); // on, interrupt, 32 bits, one shot
         let mut at = [0; 2];
         // SAFETY: as before.
         unsafe { timed_sp804(GICC, &mut at, SP804) };
-        // Its ticks are whole ones of the board's time, which is the counter's.
         let [low, high] = at.map(u64::from);
-        (high << 32 | low) * tick - (began + 50) * SP804_TICK
+        (high << 32 | low) * tick - (began + 50 * SP804_TICK)
     });
     sp804.write(TIMER_CONTROL, 0);
     cp!(write "p15, 0, {}, c12, c0, 0", before);
