@@ -18,6 +18,9 @@
 //!   also has TMP_WRITE_PROTECT in its CSD, and refuses to be written.
 //! - ACMD41 is never answered as busy, but for a high-capacity card without HCS.
 //! - Erased blocks read as 0.
+//!
+//! QEMU's card differs and the specification wins: there an address behind the end is an
+//! ADDRESS_ERROR, erased blocks read as ones (and SCR says zeroes), and an erase takes no time.
 
 mod command;
 mod data;

@@ -352,7 +352,7 @@ fn the_registers_of_an_application_come_as_blocks() {
     assert_eq!((status.len(), status[0]), (64, 0x80));
     bench.short(6, 0x00ff_fff1);
     let status = bench.take(65);
-    assert_eq!((status.len(), status[13], status[16]), (64, 1, 0xff & 0x0f));
+    assert_eq!((status.len(), status[13], status[16]), (64, 1, 0x0f));
     bench.short(6, 0x80ff_fff0);
     assert_eq!(bench.take(65)[1], 100);
 }
