@@ -15,9 +15,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use reliquary::board::devicetree::Tree;
 use reliquary::board::devicetree::interrupts::Interrupt;
-use reliquary::board::plan::WindowKind;
+use reliquary::board::plan::{NoSlot, WindowKind};
 use reliquary::board::{MapError, Plan};
 use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
+use reliquary::emul::sd_card;
 use reliquary::units::{HostPa, Ipa};
 use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Vcpu, Vm};
@@ -328,6 +329,13 @@ fn plan_guest(
     let map = bundle.item_bytes(spec.map).map_err(|why| why.to_string())?;
     let mut plan = Plan::read(map).map_err(|why| all_errors(&why))?;
     plan.bind_host(host).map_err(|why| all_errors(&why))?;
+    if let Some(card) = spec.card {
+        let bytes = bundle.item(card.item).map_err(|why| why.to_string())?.size;
+        let card = sd_card::Config::holding(bytes, card.high_capacity, card.read_only)
+            .map_err(|why| format!("its card: {why:?}"))?;
+        plan.insert_card(card)
+            .map_err(|NoSlot| "its board has no slot for a card".to_string())?;
+    }
     let taken = others
         .iter()
         .find_map(|other| plan.host_device_of_both(other));
@@ -355,7 +363,7 @@ fn build_guest(
         return Err("its board has a GICv3, and this host has none".to_string());
     }
 
-    let images = spec
+    let mut images = spec
         .loads
         .iter()
         .map(|load| {
@@ -365,6 +373,12 @@ fn build_guest(
             Ok(Image { to, bytes })
         })
         .collect::<Result<Vec<_>, String>>()?;
+    let slot = plan.devices.iter().find(|device| device.card.is_some());
+    if let Some((card, (store, _))) = spec.card.zip(slot.and_then(|device| device.store)) {
+        let bytes = bundle.item_bytes(card.item).map_err(damaged)?;
+        let to = Place::Store(store, 0);
+        images.push(Image { to, bytes });
+    }
     let memory = GuestMemory::new(plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {

@@ -10,6 +10,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "passthrough64-virt"),
     ("vexpress-a9.ld", "arm", "cpu-a9"),
     ("vexpress-a9.ld", "arm", "secure-gic"),
+    ("vexpress-a9.ld", "arm", "sd-a9"),
     ("vexpress-a9.ld", "arm", "timed-a9"),
     ("vexpress-a9.ld", "arm", "watchdog"),
     ("vexpress-a9.ld", "arm", "ethernet-a9"),

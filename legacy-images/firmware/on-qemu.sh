@@ -23,13 +23,19 @@ run() {
     if [[ $program == loadstore-* ]]; then
         qemu="${qemu%% *} -cpu max" memory=32
     fi
+    local drive=
+    if [[ $program == sd-* ]]; then
+        # Each word is its number times 0x9e3779b1.
+        perl -e 'print pack("V*", map { $_ * 0x9e3779b1 & 0xffffffff } 0 .. 262143)' >target/on-qemu/card.img
+        drive="-drive if=sd,format=raw,file=target/on-qemu/card.img"
+    fi
     # On a board that a program cannot turn off it waits at its end.
     local seconds=30
     case $machine in versatilepb* | realview*) seconds=6 ;; esac
     cargo build --quiet --release --bin "$program" --target "$target"
     # shellcheck disable=SC2086
     { sleep 1.5; printf '%s' "$typed"; sleep 1; } | timeout $seconds $qemu -M $machine -m $memory \
-        -audiodev none,id=none $network -display none -monitor none -serial stdio \
+        -audiodev none,id=none $network -display none -monitor none -serial stdio $drive \
         -kernel "target/$target/release/$program" >"$log" 2>"$log.err" || true
     local last
     last=$(tr -d '\r' <"$log" | tail -n 1)
@@ -48,6 +54,7 @@ run virt a64 passthrough64-virt 'PASS passthrough64-virt'
 run vexpress-a9 a32 cpu-a9 'PASS cpu-a9'
 run vexpress-a15 a32 cpu-a15 'PASS cpu-a15'
 run vexpress-a9 a32 secure-gic 'PASS secure-gic'
+run vexpress-a9 a32 sd-a9 'PASS sd-a9'
 run vexpress-a15 a32 bigendian 'PASS bigendian'
 run vexpress-a9 a32 ethernet-a9 'PASS ethernet-a9'
 run virt a64 loadstore-a64 'PASS loadstore-a64'

@@ -126,11 +126,10 @@ impl GuestMemory {
             });
         }
         // A store's number is its place here: the map hands them out from 0 on.
-        for device in &plan.devices {
-            if let Some((_, bytes)) = device.store {
-                let piece = Piece::take(ram, bytes).map_err(|why| (device.node.clone(), why))?;
-                memory.stores.push(piece);
-            }
+        for (device, bytes) in plan.stores() {
+            let node = || plan.devices[device].node.clone();
+            let piece = Piece::take(ram, bytes).map_err(|why| (node(), why))?;
+            memory.stores.push(piece);
         }
         Ok(memory)
     }

@@ -9,8 +9,8 @@ use crate::emul::describe::Description;
 use crate::emul::serial::Pacing;
 use crate::emul::{
     Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, gic_v3,
-    lan9118, ns16550, pl011, pl031, pl061, pl190, pl310, primecell, ram, sp804, sp805, sp810,
-    versatile_i2c, versatile_sic, versatile_sysreg, vexpress_sysreg,
+    lan9118, ns16550, pl011, pl18x, pl031, pl061, pl190, pl310, primecell, ram, sd_card, sp804,
+    sp805, sp810, versatile_i2c, versatile_sic, versatile_sysreg, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -48,6 +48,8 @@ pub struct Making<'p, 't, 'a> {
     pub plan: &'p Plan,
     /// The size of the device's first register block.
     pub bytes: u64,
+    /// The card in its slot.
+    pub card: Option<sd_card::Config>,
 }
 
 type Make = fn(&Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError>;
@@ -123,6 +125,9 @@ pub struct Entry {
     /// Whether CPUs reach a part of it by system registers. The host's CPU must have them too, or
     /// they do not trap.
     pub system_registers: bool,
+    /// Whether it has a slot for a memory card: its lines 2 and 3 are then the slot's switches,
+    /// which `cd-gpios` and `wp-gpios` lead on.
+    pub card_slot: bool,
 }
 
 impl Entry {
@@ -158,7 +163,13 @@ impl Entry {
             direct_reads: false,
             port: Port::WORD,
             system_registers: false,
+            card_slot: false,
         }
+    }
+    /// With a slot for a memory card.
+    const fn card_slot(mut self) -> Self {
+        self.card_slot = true;
+        self
     }
     /// By another port than one of 32 bits.
     pub(super) const fn port(mut self, port: Port) -> Self {
@@ -426,6 +437,14 @@ pub static TABLE: &[Entry] = &[
             Ok(Box::new(versatile_sysreg::VersatileSysreg::new(config)))
         },
     ),
+    entry("arm,pl180", Modelled, "PL180 card interface", |m| {
+        Ok(card_interface(m, pl18x::Part::Pl180))
+    })
+    .card_slot(),
+    entry("arm,pl181", Modelled, "PL181 card interface", |m| {
+        Ok(card_interface(m, pl18x::Part::Pl181))
+    })
+    .card_slot(),
     entry("arm,sp810", Registers, "SP810 system controller", |_| {
         Ok(Box::new(sp810::Sp810::new()))
     }),
@@ -538,6 +557,14 @@ fn gic_v3(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
     Ok(Box::new(gic_v3::GicV3::new(config)))
 }
 
+fn card_interface(m: &Making<'_, '_, '_>, part: pl18x::Part) -> Box<dyn Device> {
+    Box::new(pl18x::Pl18x::new(pl18x::Config {
+        part,
+        mclk: m.clock(0).unwrap_or(24_000_000),
+        card: m.card,
+    }))
+}
+
 /// Registers and interrupt are banked: the line of each CPU.
 fn line_of_cpu(_: Node<'_, '_>, output: Output) -> u16 {
     u16::from(output.cpu.unwrap_or(0))
@@ -645,6 +672,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "snps,dw-apb-uart" => &dw_uart::DESCRIPTION,
         "arm,gic-v3" => &gic_v3::DESCRIPTION,
         "arm,pl031" => &pl031::DESCRIPTION,
+        "arm,pl180" | "arm,pl181" => &pl18x::DESCRIPTION,
         "arm,sp804" => &sp804::DESCRIPTION,
         "arm,cortex-a9-gic" | "arm,pl390" => &gic::description::V1,
         "arm,cortex-a15-gic" | "arm,gic-400" | "reliquary,gicv2" => &gic::description::V2,

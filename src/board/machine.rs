@@ -96,6 +96,7 @@ impl Board {
                 node,
                 plan,
                 bytes,
+                card: device.card,
             })?;
             if device.drives_cpus {
                 controllers.push(index);

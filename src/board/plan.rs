@@ -7,6 +7,7 @@ use super::error::MapError;
 use super::wiring::{Source, Wire, Wiring};
 use super::{CpuTimer, bus, pass_through};
 use crate::access::SYSTEM_REGISTERS;
+use crate::emul::{Line, sd_card};
 use crate::memory::StoreId;
 use crate::units::{HostPa, Ipa};
 use alloc::borrow::ToOwned;
@@ -204,9 +205,17 @@ pub struct DevicePlan {
     /// Whether it is an interrupt controller whose outputs are the CPUs' inputs.
     pub drives_cpus: bool,
     /// A backing store of this many bytes, if it has one: its direct windows, one after the
-    /// other in the order of `reg`.
+    /// other in the order of `reg`; or the card in its slot.
     pub store: Option<(StoreId, u64)>,
+    /// Whether it has a slot for a memory card.
+    pub card_slot: bool,
+    /// What is in that slot.
+    pub card: Option<sd_card::Config>,
 }
+
+/// There is no slot that is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSlot;
 
 /// An interrupt of a passed-through device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,6 +283,30 @@ impl Plan {
     pub fn system_registers(&self) -> Option<usize> {
         let has = |d: &DevicePlan| catalog::find(&d.compatible).is_some_and(|e| e.system_registers);
         self.devices.iter().position(has)
+    }
+
+    /// Puts a card into the first slot that is free; its medium is the device's store, which this
+    /// returns. To be done before the board is built.
+    pub fn insert_card(&mut self, card: sd_card::Config) -> Result<StoreId, NoSlot> {
+        let store = StoreId(self.stores().count() as u16);
+        let free = |device: &&mut DevicePlan| device.card_slot && device.card.is_none();
+        let device = self.devices.iter_mut().find(free).ok_or(NoSlot)?;
+        device.store = Some((store, card.bytes()));
+        device.card = Some(card);
+        Ok(store)
+    }
+
+    /// The stores in the order of their numbers, from 0 on: each with its device's index and its
+    /// size.
+    pub fn stores(&self) -> impl Iterator<Item = (usize, u64)> {
+        let mut stores: Vec<_> = self
+            .devices
+            .iter()
+            .enumerate()
+            .filter_map(|(index, device)| device.store.map(|(id, bytes)| (id, index, bytes)))
+            .collect();
+        stores.sort_unstable();
+        stores.into_iter().map(|(_, index, bytes)| (index, bytes))
     }
 
     /// Whether `at` to `at + bytes` is one window's RAM.
@@ -544,12 +577,7 @@ impl Reading {
         let device = self.plan.devices.len();
         let blocks = Self::blocks(node)?;
         let store = entry.direct_reads.then(|| {
-            let stores = self
-                .plan
-                .devices
-                .iter()
-                .filter(|d| d.store.is_some())
-                .count();
+            let stores = self.plan.stores().count();
             StoreId(stores as u16)
         });
         let mut stored = 0u64;
@@ -576,6 +604,8 @@ impl Reading {
             compatible: entry.compatible.to_owned(),
             drives_cpus: entry.drives_cpus(node),
             store: store.map(|store| (store, stored)),
+            card_slot: entry.card_slot,
+            card: None,
         });
         Ok(())
     }
@@ -683,7 +713,14 @@ impl Reading {
                         .iter()
                         .position(|(index, _)| *index == node.index());
                     match device {
-                        Some(device) => self.wire_device(*node, device, entry),
+                        Some(device) => {
+                            let slot = if entry.card_slot {
+                                self.wire_slot(*node, device)
+                            } else {
+                                Ok(())
+                            };
+                            slot.and_then(|()| self.wire_device(*node, device, entry))
+                        }
                         None => Ok(()),
                     }
                 }
@@ -775,6 +812,32 @@ impl Reading {
                         });
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The switches of a card slot, where `cd-gpios` and `wp-gpios` lead to system registers.
+    fn wire_slot(&mut self, node: Node<'_, '_>, device: usize) -> Result<(), MapError> {
+        for (property, line) in [("cd-gpios", 2), ("wp-gpios", 3)] {
+            let Some(mut cells) = node.cells(property)? else {
+                continue;
+            };
+            let (Some(phandle), Some(input)) = (cells.next(), cells.next()) else {
+                continue;
+            };
+            let gpio = node.refer(phandle, property)?;
+            if !gpio.is_compatible("arm,vexpress-sysreg,sys_mci") {
+                continue;
+            }
+            let index = gpio.parent().map(Node::index);
+            let to = self.devices.iter().position(|(n, _)| Some(*n) == index);
+            if let Some(to) = to {
+                self.plan.wires.push(Wire {
+                    from: Source::Device { device, line },
+                    to,
+                    input: Line(input as u16),
+                });
             }
         }
         Ok(())

@@ -109,6 +109,8 @@ pub struct VmSpec {
     /// What is copied to where before the VM starts: into RAM, or into a flash's store when
     /// the address lies in a flash window.
     pub loads: Vec<Load>,
+    /// The memory card in the board's slot, if there is one.
+    pub card: Option<Card>,
     /// The state in which vCPU 0 starts.
     pub entry: Entry,
 }
@@ -120,6 +122,17 @@ pub struct Load {
     pub item: ItemId,
     /// The intermediate physical address of its first byte.
     pub at: u64,
+}
+
+/// A memory card. What the guest writes to it lives as long as the VM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Its content, from the first block on; the card is as large as holds it.
+    pub item: ItemId,
+    /// Whether it is of high capacity, though it need not be.
+    pub high_capacity: bool,
+    /// Whether it is write-protected.
+    pub read_only: bool,
 }
 
 /// The registers at the guest's first instruction. Those not named are 0.

@@ -11,6 +11,7 @@ use super::{
     MAGIC, MANIFEST_LIMIT, Manifest, Sha256, VM_LIMIT, VmSpec,
 };
 use crate::board::observe::SEEN_LIMIT;
+use crate::emul::sd_card;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -254,6 +255,13 @@ fn check_vm(vm: &VmSpec, manifest: &Manifest) -> Result<(), BundleError> {
     }
     if vm.loads.len() > LOAD_LIMIT {
         return Err(wrong(&vm.name, "too many images"));
+    }
+    if let Some(card) = vm.card {
+        let size =
+            size_of(card.item).ok_or_else(|| wrong(&vm.name, "its card is not in the bundle"))?;
+        if sd_card::Config::holding(size, card.high_capacity, card.read_only).is_err() {
+            return Err(wrong(&vm.name, "no card is as large as its image"));
+        }
     }
     for load in &vm.loads {
         let size =

@@ -17,6 +17,7 @@ fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
         trap_wfi: true,
         record: None,
         loads,
+        card: None,
         entry,
     }
 }
@@ -283,6 +284,16 @@ fn a_manifest_that_cannot_be_is_refused_by_name() {
         at: 0,
     }];
     assert!(error(&with(vm("a", ItemId(0), dangling))).contains("an image is not in the bundle"));
+    let card = Some(Card {
+        item: ItemId(1),
+        high_capacity: false,
+        read_only: false,
+    });
+    let slotted = VmSpec {
+        card,
+        ..vm("a", ItemId(0), vec![])
+    };
+    assert!(error(&with(slotted)).contains("a: its card is not in the bundle"));
 }
 
 #[test]

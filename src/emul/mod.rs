@@ -21,12 +21,14 @@ pub mod ns16550;
 pub mod pl011;
 pub mod pl031;
 pub mod pl061;
+pub mod pl18x;
 pub mod pl190;
 pub mod pl310;
 pub mod primecell;
 pub mod ram;
 #[cfg(test)]
 mod random_walk;
+pub mod sd_card;
 pub mod serial;
 pub mod sp804;
 pub mod sp805;

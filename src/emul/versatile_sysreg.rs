@@ -12,7 +12,8 @@
 //! Deviations:
 //! - The oscillators are kept and change nothing. What they are set to after power-up, 0 here,
 //!   is not known; SYS_TEST_OSCx, which count their ticks, read 0.
-//! - SYS_MCI, SYS_BOOTCS, SYS_SW and SYS_MISC tell of no card and of switches that are off.
+//! - SYS_MCI, SYS_BOOTCS, SYS_SW and SYS_MISC tell of no card, whatever is in a slot, and of
+//!   switches that are off.
 //! - Nothing is behind SYS_PCICTL, SYS_CLCDSER and, on a PB-A8, SYS_VOLTAGEx: they read 0.
 //!   SYS_FLASH, SYS_CLCD, SYS_DMAPSRx, SYS_IOSEL and the LEDs are kept and move nothing.
 //! - Offsets with no register read 0 and ignore writes: the manuals leave them undefined.

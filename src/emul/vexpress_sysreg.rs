@@ -3,11 +3,12 @@
 //! ARM DUI 0447, chapter 4.3. Compatible `arm,vexpress-sysreg`; the GPIO nodes below it
 //! (`arm,vexpress-sysreg,sys_led`, `sys_mci`, `sys_flash`) are single registers of this block.
 //! SYS_CFGDATA, SYS_CFGCTRL and SYS_CFGSTAT reach the [configuration bus](ConfigBus).
-//! The device has no lines.
+//!
+//! Lines: inputs 0 and 1 are MMC_CARDIN and MMC_WPROT, the switches of the card slot, which
+//! SYS_MCI tells.
 //!
 //! Deviations:
 //! - SYS_FLASH, SYS_MISC, SYS_DMA and the LEDs are kept and move nothing.
-//! - SYS_MCI tells the configured card; the map's wiring does not reach it yet.
 //! - The UART modem lines in SYS_SW[29:28] read 0.
 //! - Offsets with no register read 0 and ignore writes: the manual leaves them undefined, and
 //!   the board raises no bus error for them.
@@ -22,7 +23,7 @@ pub use description::DESCRIPTION;
 use super::state::{Reader, Writer};
 use super::sysreg;
 use super::vexpress_config::{ConfigBus, Entry, Function, Outcome, Place, Transaction};
-use super::{Cx, Device, Reset, apb};
+use super::{Cx, Device, Line, Reset, apb};
 use crate::access::{Access, Refusal};
 use crate::units::Instant;
 use alloc::vec::Vec;
@@ -41,8 +42,6 @@ pub struct Config {
     pub config_switches: u8,
     /// SYS_MISC after a reset. Bit 14: daughterboard 2 is the master site.
     pub misc: u32,
-    /// SYS_MCI: bit 0 a card is in, bit 1 it is write-protected.
-    pub mci: u8,
     /// What is on the configuration bus.
     pub config_bus: Vec<Entry>,
 }
@@ -76,7 +75,6 @@ impl Config {
             switches: 0,
             config_switches: 0,
             misc: 0,
-            mci: 0,
             config_bus: own.iter().chain(tile).copied().collect(),
         }
     }
@@ -210,6 +208,8 @@ pub struct VexpressSysreg {
     config: Config,
     state: State,
     bus: ConfigBus,
+    /// SYS_MCI: the levels of the inputs. No reset changes them.
+    mci: u8,
 }
 
 impl VexpressSysreg {
@@ -220,6 +220,7 @@ impl VexpressSysreg {
             config,
             state: State::default(),
             bus,
+            mci: 0,
         };
         sysreg.reset(Reset::Cold);
         sysreg
@@ -259,7 +260,7 @@ impl VexpressSysreg {
             Register::Flags => state.common.flags,
             Register::NvFlags => state.common.nv_flags,
             Register::Count24MHz => sysreg::count_24mhz(now),
-            Register::Mci => u32::from(self.config.mci),
+            Register::Mci => u32::from(self.mci),
             Register::Flash => state.flash,
             Register::CfgSw => state.cfg_sw,
             Register::Misc => state.misc,
@@ -331,6 +332,19 @@ impl Device for VexpressSysreg {
         apb::write(access, value, |offset, value| self.set(cx, offset, value))
     }
 
+    fn input(&mut self, _: &mut Cx<'_>, line: Line, level: bool) {
+        let bit = match line.0 {
+            0 => 1,
+            1 => 2,
+            _ => return,
+        };
+        self.mci = if level {
+            self.mci | bit
+        } else {
+            self.mci & !bit
+        };
+    }
+
     /// SYS_NVFLAGS, and what the configuration bus was told, live until the power goes.
     fn reset(&mut self, kind: Reset) {
         if kind == Reset::Cold {
@@ -355,6 +369,7 @@ impl Device for VexpressSysreg {
         ] {
             out.u32(word);
         }
+        out.u8(self.mci);
         self.bus.save(out);
     }
 
@@ -374,6 +389,10 @@ impl Device for VexpressSysreg {
             ] {
                 *word = from.u32()?;
             }
+            self.mci = match from.u8()? {
+                mci @ 0..=3 => mci,
+                _ => return Err(Refusal::BadState),
+            };
             self.bus.load(from)
         };
         let loaded = load();
@@ -484,6 +503,19 @@ mod tests {
             assert_eq!(read(&mut dev, offset), want, "{offset:#x}");
         }
         assert_eq!(dev.leds(), 0xff);
+    }
+
+    #[test]
+    fn sys_mci_tells_the_slots_switches_through_a_reset() {
+        let mut dev = a9();
+        let mut cx = Cx::new(Instant::ZERO, &NoMemory, None);
+        dev.input(&mut cx, Line(0), true);
+        assert_eq!(read(&mut dev, 0x48), 1);
+        dev.input(&mut cx, Line(1), true);
+        dev.reset(Reset::Cold);
+        assert_eq!(read(&mut dev, 0x48), 3);
+        dev.input(&mut cx, Line(0), false);
+        assert_eq!(read(&mut dev, 0x48), 2);
     }
 
     #[test]

@@ -535,3 +535,55 @@ fn all_that_is_wrong_is_told_at_once() {
     assert_fault(&faults, "system.toml", 1, "host");
     assert_fault(&faults, "system.toml", 4, "board");
 }
+
+/// A board with a card interface, and a slot's image of so many bytes.
+fn with_card(bytes: usize, sd: &str) -> Result<prepare::Prepared, Faults> {
+    let slot = "    mmci@9010000 {\n        compatible = \"arm,pl180\", \"arm,primecell\";\n        \
+        reg = <0x09010000 0x1000>;\n        interrupts = <0 2 4>, <0 3 4>;\n    };\n";
+    let end = BOARD.rfind("};").unwrap();
+    let board = format!("{}{slot}{}", &BOARD[..end], &BOARD[end..]);
+    let bench = Bench::new(&board, &format!("{SYSTEM}{sd}\n"));
+    fs::write(bench.0.path().join("card.img"), vec![0; bytes]).unwrap();
+    bench.check()
+}
+
+#[test]
+fn a_card_is_as_large_as_holds_its_image() {
+    let prepared = with_card(20 << 20 | 512, "sd = \"card.img\"").unwrap();
+    let card = prepared.vms[0].card.as_ref().unwrap();
+    assert_eq!(card.config.bytes(), (20 << 20) + (8 << 10));
+    let sd = "sd = { file = \"card.img\", read-only = true, high-capacity = true }";
+    let prepared = with_card(512, sd).unwrap();
+    let card = prepared.vms[0].card.as_ref().unwrap();
+    assert_eq!(card.config.bytes(), 512 << 10);
+    assert!(card.read_only && prepared.bundle().is_ok());
+}
+
+#[test]
+fn what_is_no_card_is_told_with_its_line() {
+    for (bytes, sd, words) in [
+        (0, "sd = \"card.img\"", "it is empty"),
+        (700, "sd = \"card.img\"", "700 bytes are not whole blocks"),
+        (512, "sd = \"disc.img\"", "there is no file"),
+        (512, "sd = 3", "`sd` must be a file or a table"),
+        (512, "sd = { read-only = true }", "`sd` lacks its file"),
+        (
+            512,
+            "sd = { file = \"card.img\", read-only = 1 }",
+            "`read-only` must be true or false",
+        ),
+        (
+            512,
+            "sd = { file = \"card.img\", readonly = true }",
+            "sd has no key `readonly`",
+        ),
+        (512 << 20, "sd = \"card.img\"", "of the host's memory"),
+    ] {
+        let faults = with_card(bytes, sd).map(|_| ()).expect_err(words).0;
+        let line = if bytes == 512 << 20 { 6 } else { 8 };
+        assert_fault(&faults, "system.toml", line, words);
+    }
+    let system = format!("{SYSTEM}sd = \"zimage\"\n");
+    let faults = faults_of(BOARD, &system);
+    assert_fault(&faults, "system.toml", 8, "no slot for a card");
+}

@@ -21,7 +21,7 @@ poweroff -f
 
 /// The applets that get a name of their own in /bin; `busybox NAME` reaches the others.
 const APPLETS: &str = "\
-ash cat chmod cp cttyhack cut date dd devmem df dmesg du echo env false find free grep head \
+ash cat chmod cmp cp cttyhack cut date dd devmem df dmesg du echo env false find free grep head \
 hexdump hostname id ifconfig init insmod ip kill ln ls lsmod md5sum mkdir mknod mount mv nproc ping \
 poweroff printf ps pwd reboot rm sed seq setsid sh sha256sum sleep sort stty sync tail taskset \
 tee test time top touch tr true tty umount uname uniq uptime vi watch wc which xargs yes";

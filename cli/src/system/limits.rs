@@ -49,7 +49,10 @@ pub fn check_host(system: &System, host: &Host, vms: &[PreparedVm]) -> Vec<Fault
             + vm.placed
                 .iter()
                 .map(|placed| placed.bytes.len() as u64)
-                .sum::<u64>();
+                .sum::<u64>()
+            + vm.card
+                .as_ref()
+                .map_or(0, |card| card.config.bytes() + card.bytes.len() as u64);
         if need > left {
             let what = format!(
                 "vm.{}: it needs {} of the host's memory, and of {} only {} are left",

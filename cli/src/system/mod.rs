@@ -59,10 +59,23 @@ pub struct Vm {
     pub dtb: Option<Reference>,
     /// The initial RAM disk.
     pub initrd: Option<Reference>,
+    /// The card in the board's slot.
+    pub sd: Option<Sd>,
     /// The kernel's arguments.
     pub args: Option<Located<String>>,
     /// Registers that differ from the boot protocol's.
     pub entry: Vec<(Located<String>, u64)>,
+}
+
+/// A memory card.
+#[derive(Debug)]
+pub struct Sd {
+    /// Its content.
+    pub file: Reference,
+    /// Whether it is write-protected.
+    pub read_only: bool,
+    /// Whether it is of high capacity, though it need not be.
+    pub high_capacity: bool,
 }
 
 /// What a VM runs.
@@ -198,6 +211,7 @@ fn read_vm(
     let memory = table.number(source, "memory");
     let image = read_image(source, &mut table, name.line);
     let [dtb, initrd] = ["dtb", "initrd"].map(|key| table.text(source, key).map(Reference::new));
+    let sd = table.take("sd").and_then(|sd| read_sd(source, &sd));
     let args = table.text(source, "args");
     let entry = table
         .take("entry")
@@ -224,6 +238,7 @@ fn read_vm(
         image: image?,
         dtb,
         initrd,
+        sd,
         args,
         entry: entry.unwrap_or_default(),
     })
@@ -300,6 +315,39 @@ fn read_raw(source: &mut Source<'_>, raw: &Located<&DeValue<'_>>) -> Option<Imag
         load: load?,
         entry: entry?,
     })
+}
+
+fn read_sd(source: &mut Source<'_>, sd: &Located<&DeValue<'_>>) -> Option<Sd> {
+    let mend = "write sd = \"FILE\", or sd = { file = \"FILE\", read-only = true }";
+    match sd.value {
+        DeValue::String(text) => Some(Sd {
+            file: Reference::new(Located {
+                value: text.to_string(),
+                line: sd.line,
+            }),
+            read_only: false,
+            high_capacity: false,
+        }),
+        DeValue::Table(table) => {
+            let mut table = Table::new(source, "sd", sd.line, table);
+            let file = table.text(source, "file").map(Reference::new);
+            let read_only = table.flag(source, "read-only");
+            let high_capacity = table.flag(source, "high-capacity");
+            table.finish(source);
+            if file.is_none() {
+                source.fault(sd.line, "`sd` lacks its file", mend);
+            }
+            Some(Sd {
+                file: file?,
+                read_only,
+                high_capacity,
+            })
+        }
+        _ => {
+            source.fault(sd.line, "`sd` must be a file or a table", mend);
+            None
+        }
+    }
 }
 
 fn read_entry(

@@ -5,11 +5,12 @@ use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, System, Vm, limits};
+use super::{Image, Sd, System, Vm, limits};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::bundle::{Builder, Entry, Load, VmSpec};
+use reliquary::bundle::{Builder, Card, Entry, Load, VmSpec};
+use reliquary::emul::sd_card;
 use std::fs;
 
 /// Free bytes in a guest's tree, for firmware that adds to it in place.
@@ -41,8 +42,25 @@ pub struct PreparedVm {
     pub board: VmBoard,
     /// What is put where.
     pub placed: Vec<Placed>,
+    /// The card in its slot.
+    pub card: Option<PreparedCard>,
     /// How it starts.
     pub entry: Entry,
+}
+
+/// A memory card with its bytes.
+#[derive(Debug)]
+pub struct PreparedCard {
+    /// What it is, for messages: `card disk.img`.
+    pub name: String,
+    /// Its content, at its start.
+    pub bytes: Vec<u8>,
+    /// What it was asked to be.
+    pub high_capacity: bool,
+    /// Whether it is write-protected.
+    pub read_only: bool,
+    /// The card that holds it.
+    pub config: sd_card::Config,
 }
 
 /// Fetches those images of the manifest that a system needs and that are not here yet.
@@ -53,6 +71,7 @@ pub fn fetch_images(system: &System) -> Result<()> {
             Some(vm.image.reference()),
             vm.dtb.as_ref(),
             vm.initrd.as_ref(),
+            vm.sd.as_ref().map(|sd| &sd.file),
         ]
         .into_iter()
         .flatten()
@@ -191,6 +210,8 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
     if !faults.is_empty() {
         return Err(Faults(faults));
     }
+    let card = vm.sd.as_ref();
+    let card = card.map(|sd| card_of(system, sd, &board)).transpose()?;
     let (name, cores) = (vm.name.value.clone(), vm.cores.value.clone());
     Ok(PreparedVm {
         name,
@@ -199,7 +220,49 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
         record: None,
         board,
         placed,
+        card,
         entry,
+    })
+}
+
+/// The card that the system file asks for, if there is one like it and a slot for it.
+fn card_of(system: &System, sd: &Sd, board: &VmBoard) -> Result<PreparedCard> {
+    let fault = |what: String, mend: &str| {
+        Fault::new(what)
+            .at(&system.file, sd.file.line)
+            .mend(mend.to_owned())
+    };
+    let bytes = read(system, &sd.file, board.wide)?;
+    let text = &sd.file.text;
+    let size = bytes.len() as u64;
+    if !size.is_multiple_of(sd_card::BLOCK as u64) {
+        let what = format!("{text}: {size} bytes are not whole blocks of a card");
+        let mend = format!("make it a multiple of 512: truncate -s %512 {text}");
+        return Err(fault(what, &mend).into());
+    }
+    let config = sd_card::Config::holding(size, sd.high_capacity, sd.read_only);
+    let config = config.map_err(|why| match why {
+        sd_card::Unfit::Empty => fault(
+            format!("{text}: it is empty"),
+            "take an image with at least one block of 512 bytes",
+        ),
+        sd_card::Unfit::TooLarge => fault(
+            format!("{text}: no SD card is as large"),
+            "a card of high capacity has at most 32 GiB, less 80 MiB",
+        ),
+    })?;
+    board.plan.clone().insert_card(config).map_err(|_| {
+        fault(
+            "the board has no slot for a card".to_owned(),
+            "take `sd` away, or a board with a card interface (arm,pl180, arm,pl181)",
+        )
+    })?;
+    Ok(PreparedCard {
+        name: format!("card {}", sd.file.short()),
+        bytes,
+        high_capacity: sd.high_capacity,
+        read_only: sd.read_only,
+        config,
     })
 }
 
@@ -328,6 +391,16 @@ impl Prepared {
                     at: placed.at,
                 });
             }
+            let card = match vm.card {
+                None => None,
+                Some(card) => Some(Card {
+                    item: bundle
+                        .item(&format!("{}: {}", vm.name, card.name), card.bytes)
+                        .map_err(refused)?,
+                    high_capacity: card.high_capacity,
+                    read_only: card.read_only,
+                }),
+            };
             bundle.vm(VmSpec {
                 name: vm.name,
                 map,
@@ -335,6 +408,7 @@ impl Prepared {
                 trap_wfi: vm.trap_wfi,
                 record: vm.record,
                 loads,
+                card,
                 entry: vm.entry,
             });
         }

@@ -119,6 +119,25 @@ impl<'a> Table<'a> {
         None
     }
 
+    /// `true` or `false`; without it, `false`.
+    pub fn flag(&mut self, source: &mut Source<'_>, key: &'static str) -> bool {
+        match self.take(key) {
+            None => false,
+            Some(Located {
+                value: DeValue::Boolean(flag),
+                ..
+            }) => *flag,
+            Some(Located { line, .. }) => {
+                source.fault(
+                    line,
+                    format!("`{key}` must be true or false"),
+                    format!("write {key} = true, or leave it out"),
+                );
+                false
+            }
+        }
+    }
+
     /// What is left was not asked for.
     pub fn finish(self, source: &mut Source<'_>) {
         for (key, _) in &self.entries {

@@ -89,6 +89,13 @@ impl Check {
                     placed.name
                 );
             }
+            if let Some(card) = &vm.card {
+                anstream::println!(
+                    "    {} beside its RAM       {}",
+                    bytes(card.config.bytes()),
+                    card.name
+                );
+            }
         }
         Ok(())
     }

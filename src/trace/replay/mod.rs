@@ -197,18 +197,13 @@ impl Replay {
                 observed: !header.unobserved.iter().any(|other| other == name),
             });
         }
-        let stores = plan
-            .devices
-            .iter()
-            .enumerate()
-            .filter_map(|(index, device)| {
-                let (_, bytes) = device.store?;
-                let name = names.name(index).unwrap_or_default();
-                let given = options.media.iter().find(|(device, _)| device == name);
-                let mut store = given.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
-                store.resize(usize::try_from(bytes).unwrap_or(0), 0);
-                Some(store)
-            });
+        let stores = plan.stores().map(|(index, bytes)| {
+            let name = names.name(index).unwrap_or_default();
+            let given = options.media.iter().find(|(device, _)| device == name);
+            let mut store = given.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
+            store.resize(usize::try_from(bytes).unwrap_or(0), 0);
+            store
+        });
         Ok(Self {
             board,
             header: header.clone(),
