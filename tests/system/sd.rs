@@ -101,10 +101,7 @@ fn linux_reads_and_writes_a_card() {
             "dd if=/dev/mmcblk0 bs=4096 count=64 | sha256sum",
         ],
     );
-    let hex = |bytes: &[u8]| -> String {
-        let digest = reliquary::bundle::Sha256::of(bytes);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
-    };
+    let hex = reliquary_cli::images::sha256;
     assert!(text.contains("PL180 manf 41 rev0"), "{text}");
     assert!(text.contains(&hex(&medium())), "the whole card:\n{text}");
     assert!(text.contains("all is equal"), "what was written:\n{text}");

@@ -196,3 +196,17 @@ fn a_clock_that_ran_before_rises_in_its_own_second() {
     write(&mut rtc, 300_000_000, IMSC, 1);
     assert_eq!(rtc.deadline(), Some(Instant(2_300_000_000)));
 }
+
+#[test]
+fn only_bit_0_masks_and_clears_the_interrupt() {
+    let mut rtc = rtc();
+    write(&mut rtc, 0, IMSC, 1);
+    write(&mut rtc, 0, IMSC, 0xffff_fffe);
+    assert_eq!(read(&mut rtc, 0, IMSC), 0);
+    write(&mut rtc, 0, MR, 1001);
+    assert_eq!(read(&mut rtc, SECOND, RIS), 1);
+    write(&mut rtc, SECOND, ICR, 0xffff_fffe);
+    assert_eq!(read(&mut rtc, SECOND, RIS), 1);
+    write(&mut rtc, SECOND, ICR, 1);
+    assert_eq!(read(&mut rtc, SECOND, RIS), 0);
+}
