@@ -1,8 +1,9 @@
 //! Golden traces (tests/traces/), replayed whole: all devices, all records.
 use reliquary::trace::replay::{Options, Summary};
-use reliquary_cli::trace::{file, replay};
+use reliquary_cli::trace::{file, record, replay};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces")
@@ -180,4 +181,71 @@ fn system_registers_are_replayed_and_named() {
         "{}",
         told(&summary)
     );
+}
+
+/// QEMU's board is recorded anew, with own firmware and two CPUs.
+fn recorded(to: &Path, steps: Vec<record::Step>) {
+    let record = record::Record {
+        board: "vexpress-a9",
+        images: vec![("-kernel", "firmware:timed-a9")],
+        append: None,
+        cpus: 2,
+        steps,
+        limit_ns: 20_000_000_000,
+        settle_ns: 1_000_000,
+        timeout: Duration::from_secs(120),
+        shift: 1,
+        image: Some("timed-a9"),
+        leave_out: &[],
+        notes: &[],
+        qemu: &[],
+    };
+    record.run(to).unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
+fn a_recording_is_the_same_every_time_and_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, again] = ["a.trace", "b.trace"].map(|name| folder.path().join(name));
+    let steps = || {
+        vec![
+            record::Step::Expect("begins".to_owned()),
+            record::Step::Type("abc".to_owned()),
+        ]
+    };
+    recorded(&first, steps());
+    recorded(&again, steps());
+    let text = std::fs::read_to_string(&first).unwrap();
+    assert!(text == std::fs::read_to_string(&again).unwrap());
+    for byte in ["0x61", "0x62", "0x63"] {
+        let typed = format!(" - serial0 in rx {byte}\n");
+        assert_eq!(text.matches(&typed).count(), 1, "{byte}");
+    }
+    let summary = whole(&first);
+    assert!(!summary.diverged(), "{}", told(&summary));
+}
+
+#[test]
+fn a_text_that_never_comes_ends_a_recording_with_what_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("never.trace");
+    let record = record::Record {
+        board: "vexpress-a9",
+        images: vec![("-kernel", "firmware:timed-a9")],
+        append: None,
+        cpus: 1,
+        steps: vec![record::Step::Expect("no such text".to_owned())],
+        limit_ns: 10_000_000,
+        settle_ns: 0,
+        timeout: Duration::from_secs(60),
+        shift: 1,
+        image: None,
+        leave_out: &[],
+        notes: &[],
+        qemu: &[],
+    };
+    let told = record.run(&to).expect_err("it never comes").to_string();
+    assert!(told.contains("--expect waited for"), "{told}");
+    assert!(told.contains("timed-a9: begins"), "{told}");
+    assert!(!to.exists());
 }
