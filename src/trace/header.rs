@@ -40,10 +40,43 @@ pub struct Header {
     pub observed: Observed,
     /// Devices of the board of which nothing was recorded.
     pub unobserved: Vec<String>,
+    /// The memory card that was in the board's slot.
+    pub card: Option<Card>,
     /// The hash of each medium at time 0: device, and SHA-256 in hexadecimal.
     pub media: Vec<(String, String)>,
     /// Remarks for people: how it was recorded.
     pub notes: Vec<String>,
+}
+
+/// A memory card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// The bytes of its medium.
+    pub bytes: u64,
+    /// Whether it is of high capacity (SDHC).
+    pub high_capacity: bool,
+    /// Whether it is write-protected.
+    pub read_only: bool,
+}
+
+impl Card {
+    /// `1048576`, `1048576,high-capacity,read-only`.
+    fn of_word(word: &str) -> Option<Self> {
+        let mut words = word.split(',');
+        let mut card = Self {
+            bytes: words.next()?.parse().ok()?,
+            high_capacity: false,
+            read_only: false,
+        };
+        for word in words {
+            match word {
+                "high-capacity" => card.high_capacity = true,
+                "read-only" => card.read_only = true,
+                _ => return None,
+            }
+        }
+        Some(card)
+    }
 }
 
 /// What was recorded, beside register accesses. What was not is not compared.
@@ -92,6 +125,7 @@ impl Header {
             rtc_ns: 0,
             observed: Observed::default(),
             unobserved: Vec::new(),
+            card: None,
             media: Vec::new(),
             notes: Vec::new(),
         }
@@ -158,6 +192,11 @@ impl Header {
                 }
             }
             "unobserved" => self.unobserved.push(value.to_owned()),
+            "card" => {
+                let card = Card::of_word(value);
+                let form = "card is its bytes, then ,high-capacity and ,read-only where it is so";
+                self.card = Some(card.ok_or(form)?);
+            }
             "medium" => {
                 let parts = value.split_once("=sha256:");
                 let (device, hash) = parts.ok_or("medium is DEVICE=sha256:HASH")?;
@@ -166,7 +205,7 @@ impl Header {
             _ => {
                 return Err(format!(
                     "the key {key} is not known: board, source, image, reset, security, cpus, \
-                     firmware, rtc, rtc-ns, observed, unobserved, medium, note"
+                     firmware, rtc, rtc-ns, observed, unobserved, card, medium, note"
                 ));
             }
         }
@@ -202,6 +241,15 @@ impl fmt::Display for Header {
         writeln!(f)?;
         for device in &self.unobserved {
             writeln!(f, "# unobserved {device}")?;
+        }
+        if let Some(card) = self.card {
+            let high = if card.high_capacity {
+                ",high-capacity"
+            } else {
+                ""
+            };
+            let locked = if card.read_only { ",read-only" } else { "" };
+            writeln!(f, "# card {}{high}{locked}", card.bytes)?;
         }
         for (device, hash) in &self.media {
             writeln!(f, "# medium {device}=sha256:{hash}")?;

@@ -12,6 +12,7 @@ const HEADER: &str = "\
 # board vexpress-a9  source qemu-7.2  image linux-6.1-armmp  reset cold
 # security secure  cpus 1  firmware none  rtc 1704067200  observed lines,ports
 # unobserved flash@0
+# card 1048576,high-capacity
 # note by hand
 ";
 
@@ -84,7 +85,7 @@ fn a_trace_that_is_cut_off_anywhere_is_told() {
         assert!(records(&whole[..cut]).is_err(), "cut at byte {cut}");
     }
     let (line, what) = damage(&format!("{HEADER}{RECORDS}"));
-    assert_eq!(line, 15);
+    assert_eq!(line, 16);
     assert!(what.contains("cut off"), "{what}");
 }
 
@@ -110,7 +111,7 @@ fn a_missing_line_is_told_by_the_next_check() {
     let whole = written_again(&format!("{text}# end\n"));
     let missing = whole.replacen("5000 0 a w 0x0 4 0x88\n", "", 1);
     let (line, what) = damage(&missing);
-    assert!(what.contains("since line 4103"), "line {line}: {what}");
+    assert!(what.contains("since line 4104"), "line {line}: {what}");
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn damaged_lines_are_told_with_their_number_and_what_is_wrong() {
     ] {
         let (at, what) = damage(&format!("{HEADER}{line}\n# end\n"));
         assert!(what.contains(said), "{line}: line {at}: {what}");
-        assert_eq!(at, 6 + line.matches('\n').count(), "{line}");
+        assert_eq!(at, 7 + line.matches('\n').count(), "{line}");
     }
 }
 

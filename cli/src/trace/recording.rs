@@ -8,7 +8,7 @@ use crate::system::prepare::{Prepared, PreparedVm};
 use reliquary::access::Security;
 use reliquary::board::observe::{SEEN_LIMIT, What};
 use reliquary::board::plan::WindowKind;
-use reliquary::trace::header::Header;
+use reliquary::trace::header::{Card, Header};
 use reliquary::trace::names::Names;
 use reliquary::trace::observed::Assembly;
 use reliquary::trace::packed::{Item, Unpacker};
@@ -185,10 +185,18 @@ fn header(system: &System, vm: &PreparedVm, names: &Names, record: &[u16], taps:
         (observed.lines, observed.cpu_lines) = (true, true);
         (observed.ports, observed.memory, observed.deadlines) = (true, true, true);
     }
+    header.card = vm.card.as_ref().map(|card| Card {
+        bytes: card.config.bytes(),
+        high_capacity: card.high_capacity,
+        read_only: card.read_only,
+    });
+    let slot = plan.devices.iter().position(|device| device.card_slot);
     for (index, device) in plan.devices.iter().enumerate() {
         let name = names.name(index).unwrap_or_default().to_owned();
         if !record.iter().any(|one| usize::from(*one) == index) {
             header.unobserved.push(name);
+        } else if let Some(card) = vm.card.as_ref().filter(|_| Some(index) == slot) {
+            header.media.push((name, sha256(&card.bytes)));
         } else if let Some((_, bytes)) = device.store {
             let hash = sha256(&medium(vm, index, bytes));
             header.media.push((name, hash));

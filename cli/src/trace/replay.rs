@@ -45,6 +45,16 @@ pub fn on(map: &Path, file: &Path, text: &[u8], options: &Options) -> Result<Sum
             };
             Fault::new(what).at(file, line).mend(mend).into()
         }
+        Trouble::Card => Fault::new("the board has no slot for the card that the trace tells of")
+            .in_file(file)
+            .mend("replay it on the board that it is of (--board), or mend its header")
+            .into(),
+        Trouble::Medium { device } => Fault::new(format!(
+            "the medium given for {device} is not the one that was there when this was recorded"
+        ))
+        .in_file(file)
+        .mend("give the image as it was before the run (--medium)")
+        .into(),
         Trouble::CannotPlay { line, what } => Fault::new(what)
             .at(file, line)
             .mend("replay it on the board that it is of (--board)")

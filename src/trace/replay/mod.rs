@@ -29,8 +29,10 @@ use crate::access::{Access, Initiator, SYSTEM_REGISTERS, Security};
 use crate::board::observe::{Kinds, Observer, What};
 use crate::board::plan::WindowKind;
 use crate::board::{Board, MapError, Plan, Reply, Transaction, World, catalog};
+use crate::bundle::Sha256;
 use crate::emul::Line;
 use crate::emul::describe::Description;
+use crate::emul::sd_card;
 use crate::units::{Instant, Ipa};
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
@@ -68,6 +70,13 @@ pub enum Trouble {
         /// The names that there are.
         known: Vec<String>,
     },
+    /// The board has no slot for the trace's card, or no card is like it.
+    Card,
+    /// The medium that was given is not the one that was there when the trace was recorded.
+    Medium {
+        /// The device.
+        device: String,
+    },
     /// The record asks for what the device does not have: a register block, a port.
     CannotPlay {
         /// The line.
@@ -100,7 +109,21 @@ pub fn plan_for(map: &Plan, header: &Header) -> Plan {
 /// Replays a whole trace on the board of `map`.
 pub fn replay(map: &Plan, text: &[u8], options: &Options) -> Result<Summary, Trouble> {
     let mut reader = Reader::new(text)?;
-    let plan = plan_for(map, reader.header());
+    let mut plan = plan_for(map, reader.header());
+    if let Some(card) = reader.header().card {
+        let card = sd_card::Config::holding(card.bytes, card.high_capacity, card.read_only);
+        let inserted = card.ok().and_then(|card| plan.insert_card(card).ok());
+        inserted.ok_or(Trouble::Card)?;
+    }
+    for (device, bytes) in &options.media {
+        let hash = Sha256::of(bytes);
+        let mut recorded = reader.header().media.iter();
+        let other = |(name, recorded): &(String, String)| name == device && !is(&hash, recorded);
+        if recorded.any(other) {
+            let device = device.clone();
+            return Err(Trouble::Medium { device });
+        }
+    }
     let mut replay = Replay::new(&plan, reader.header(), options)?;
     while let Some(record) = reader.record()? {
         replay.record(&reader, &record)?;
@@ -110,6 +133,16 @@ pub fn replay(map: &Plan, text: &[u8], options: &Options) -> Result<Summary, Tro
         }
     }
     Ok(replay.end(reader.lost()))
+}
+
+/// Whether a hash is the one that is written in hexadecimal.
+fn is(hash: &[u8], written: &str) -> bool {
+    let (pairs, rest) = written.as_bytes().as_chunks::<2>();
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4 | digit(*low)?) as u8);
+    rest.is_empty()
+        && pairs.len() == hash.len()
+        && pairs.iter().map(byte).eq(hash.iter().copied().map(Some))
 }
 
 /// A device as a replay knows it.
