@@ -275,7 +275,7 @@ extern "C" fn main() -> ! {
     mci().write(0x40, CMD_RESP_END);
     checks.equal("no interrupt yet", pending(), 0);
     mci().write(0x08, rca);
-    mci().write(0x0c, 13 | SHORT | 1 << 10);
+    mci().write(0x0c, 0x0d | SHORT | 1 << 10);
     while mci().read(0x34) & CMD_RESP_END == 0 {}
     checks.equal("MCIINTR0 and MCIINTR1", pending(), 3);
     mci().write(0x38, 0x7ff);
