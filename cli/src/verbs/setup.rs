@@ -11,7 +11,7 @@ use std::process::Command;
 Examples:
   cargo reliquary setup            install what is missing (Debian packages as root or by sudo)
   cargo reliquary setup --check    only say what is missing, and how to get it
-  cargo reliquary setup --dev      also what only the project's own developers use (cargo-mutants)")]
+  cargo reliquary setup --dev      also what only the project's own developers use (chromium, cargo-mutants)")]
 pub struct Setup {
     /// Install nothing: say what is missing, and how to get it.
     #[arg(long)]
@@ -27,6 +27,11 @@ const PROGRAMS: [(&str, &str); 3] = [
     ("dtc", "device-tree-compiler"),
     // Builds capstone, what the decoders are tested against.
     ("cc", "gcc"),
+];
+/// The same, for tests alone: no system is built or run by them.
+const TEST_PROGRAMS: [(&str, &str); 1] = [
+    // Shows the page of a trace.
+    ("chromium", "chromium"),
 ];
 /// What the workspace is built for.
 const TARGETS: [&str; 2] = ["aarch64-unknown-none-softfloat", "armv7a-none-eabi"];
@@ -53,10 +58,14 @@ impl Setup {
             Vec::new()
         };
         if !self.check {
-            ensure()?;
+            if self.dev {
+                ensure_for_tests()?;
+            } else {
+                ensure()?;
+            }
             return crates.into_iter().try_for_each(install);
         }
-        let mut faults = Missing::find().faults();
+        let mut faults = Missing::find(self.dev).faults();
         faults.extend(crates.into_iter().map(|(name, version)| {
             Fault::new(format!("{name} {version} is missing"))
                 .mend(format!("cargo install --locked {name}@{version}"))
@@ -74,7 +83,16 @@ impl Setup {
 
 /// Installs what is missing; does nothing, fast, where all is there.
 pub fn ensure() -> Result<()> {
-    let missing = Missing::find();
+    install_missing(false)
+}
+
+/// The same, with what only tests use.
+pub fn ensure_for_tests() -> Result<()> {
+    install_missing(true)
+}
+
+fn install_missing(for_tests: bool) -> Result<()> {
+    let missing = Missing::find(for_tests);
     if !missing.packages.is_empty() {
         let step = progress::step(format!("installing {}", missing.packages.join(", ")));
         apt(&["update"], &missing).or_else(|error| {
@@ -97,7 +115,7 @@ pub fn ensure() -> Result<()> {
         rustup("target", &missing.targets)?;
         step.finish();
     }
-    let still = Missing::find();
+    let still = Missing::find(for_tests);
     let faults = still.faults();
     if !faults.is_empty() {
         return Err(Faults(faults));
@@ -109,7 +127,7 @@ pub fn ensure() -> Result<()> {
 }
 
 impl Missing {
-    fn find() -> Self {
+    fn find(for_tests: bool) -> Self {
         let root = sysroot();
         let has_target = |target: &&str| {
             root.as_deref().is_some_and(|root| {
@@ -124,6 +142,7 @@ impl Missing {
         Self {
             packages: PROGRAMS
                 .iter()
+                .chain(TEST_PROGRAMS.iter().filter(|_| for_tests))
                 .filter(|(program, _)| !has_program(program))
                 .map(|(_, package)| *package)
                 .collect(),

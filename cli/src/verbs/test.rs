@@ -44,7 +44,7 @@ struct Tally {
 impl Test {
     /// Does it.
     pub fn run(&self) -> Result<()> {
-        setup::ensure()?;
+        setup::ensure_for_tests()?;
         let mut tally = Tally::default();
         tally.step("format", cargo(&["fmt", "--all", "--check"]));
         tally.step(
@@ -93,6 +93,10 @@ impl Test {
             "replay",
         ]);
         tally.step("recorded traces, replayed", replays);
+        tally.step(
+            "the page of a trace, in a browser",
+            cargo(&["test", "--package", "reliquary-cli", "--test", "report"]),
+        );
         tally.size();
         tally.step(
             "errors of the tool, and maps",

@@ -1,7 +1,11 @@
 //! `cargo reliquary trace`, one file a verb of it.
+mod diff;
+mod export;
 mod import;
 mod record;
 mod replay;
+mod report;
+mod stats;
 
 use crate::fault::Result;
 use clap::{Args, Subcommand};
@@ -12,6 +16,7 @@ use clap::{Args, Subcommand};
 Examples:
   cargo reliquary trace replay tests/traces/vexpress-a9-linux.trace.zst
   cargo reliquary trace import recorded/ --board vexpress-a9 -o recorded.trace.zst
+  cargo reliquary trace report recorded.trace.zst -o recorded.html     look at it in a browser
 
 docs/reference/trace.md is the format.")]
 pub struct Trace {
@@ -24,6 +29,10 @@ enum Verb {
     Replay(replay::Replay),
     Import(import::Import),
     Record(record::Record),
+    Report(report::Report),
+    Stats(stats::Stats),
+    Diff(diff::Diff),
+    Export(export::Export),
 }
 
 impl Trace {
@@ -33,6 +42,10 @@ impl Trace {
             Verb::Replay(verb) => verb.run(),
             Verb::Import(verb) => verb.run(),
             Verb::Record(verb) => verb.run(),
+            Verb::Report(verb) => verb.run(),
+            Verb::Stats(verb) => verb.run(),
+            Verb::Diff(verb) => verb.run(),
+            Verb::Export(verb) => verb.run(),
         }
     }
 }
