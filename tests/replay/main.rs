@@ -17,10 +17,16 @@ fn golden() -> Vec<PathBuf> {
     files
 }
 
+/// The card of the golden trace that has one (tests/traces/README.md).
+fn card() -> Vec<u8> {
+    let words = (0..1u32 << 18).map(|word| word.wrapping_mul(0x9e37_79b1));
+    words.flat_map(u32::to_le_bytes).collect()
+}
+
 fn whole(file: &Path) -> Summary {
     let options = Options {
         keep_going: true,
-        ..Options::default()
+        media: vec![("mmci@5000".to_owned(), card())],
     };
     replay::replay(file, None, &options).unwrap_or_else(|faults| panic!("{faults}"))
 }
@@ -74,6 +80,19 @@ fn the_table_of_devices_is_what_the_code_and_the_traces_say() {
         page.is == page.should_be,
         "docs/fidelity.md: write it anew by `cargo reliquary fidelity`"
     );
+}
+
+#[test]
+fn a_medium_that_is_another_than_the_recorded_one_is_refused() {
+    let mut other = card();
+    other[0] ^= 1;
+    let options = Options {
+        keep_going: true,
+        media: vec![("mmci@5000".to_owned(), other)],
+    };
+    let file = folder().join("vexpress-a9-sd.trace.zst");
+    let told = replay::replay(&file, None, &options).expect_err("it is another");
+    assert!(told.to_string().contains("the medium given for mmci@5000"), "{told}");
 }
 
 /// The replay of a golden trace of which one line was changed.
