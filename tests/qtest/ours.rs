@@ -79,6 +79,11 @@ impl Ours {
         }
     }
 
+    /// Whether a register block is on the bus.
+    pub fn has(&self, region: u8) -> bool {
+        self.blocks.contains_key(&region)
+    }
+
     /// The address of a register.
     pub fn address(&self, region: u8, offset: u64) -> u64 {
         self.blocks[&region] + offset

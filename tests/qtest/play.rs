@@ -180,9 +180,11 @@ pub fn play(target: &Target, accesses: u64, seed: u64) -> Found {
 }
 
 fn generate(target: &Target, length: u64, random: &mut Random) -> Vec<Step> {
+    let mut ours = Ours::new(target);
     let registers: Vec<&Register> = described(target)
         .registers
         .iter()
+        .filter(|register| ours.has(register.region))
         .filter(|register| {
             !target
                 .leave_out
@@ -200,8 +202,9 @@ fn generate(target: &Target, length: u64, random: &mut Random) -> Vec<Step> {
             value: *value,
         }
     });
-    let mut steps: Vec<Step> = first.collect();
-    let mut ours = Ours::new(target);
+    // Other devices may drive them when ours begins, and QEMU's do not tell.
+    let low = (0..target.inputs.len()).map(|input| Step::Input(input, false));
+    let mut steps: Vec<Step> = low.chain(first).collect();
     for step in &steps {
         ours.step(target, step);
     }
@@ -336,12 +339,12 @@ fn mask<'a>(lines: impl Iterator<Item = &'a u16>) -> u64 {
 /// The bits of a read that differ and that no row is about.
 fn open_bits(target: &Target, step: &Step, theirs: &Answer, ours: &Answer) -> u64 {
     let open = theirs.value.unwrap_or(0) ^ ours.value.unwrap_or(0);
-    let name = register_of(target, step).map_or(String::new(), |(name, _)| name);
+    let (name, index) = register_of(target, step).unwrap_or_default();
     let shift = shift(target, step);
     let rows = target
         .known
         .iter()
-        .filter(|row| row.is_about(&name, theirs.value, ours.value));
+        .filter(|row| row.is_about((&name, index), theirs.value, ours.value));
     rows.fold(open, |open, row| open & !(row.mask >> shift))
 }
 
@@ -374,14 +377,14 @@ fn explained(
     if open == 0 && lines.is_empty() {
         return true;
     }
-    let name = register_of(target, step).map_or(String::new(), |(name, _)| name);
+    let (name, index) = register_of(target, step).unwrap_or_default();
     let shift = shift(target, step);
     for (place, row) in target.known.iter().enumerate() {
         let hit = if row.register == LINES {
             let size = lines.len();
             lines.retain(|line| *line > 63 || row.mask & 1 << line == 0);
             lines.len() != size
-        } else if row.is_about(&name, theirs.value, ours.value) {
+        } else if row.is_about((&name, index), theirs.value, ours.value) {
             let hit = open & (row.mask >> shift) != 0;
             open &= !(row.mask >> shift);
             hit

@@ -97,6 +97,8 @@ pub struct Known {
     pub register: &'static str,
     /// In which bits; of lines, which lines.
     pub mask: u64,
+    /// Of many equal registers, from this one on.
+    pub from: u64,
     /// Only where QEMU's answer is this.
     pub theirs: Option<u64>,
     /// Only where the answers are no further apart than this.
@@ -141,6 +143,7 @@ impl Known {
         Self {
             register,
             mask,
+            from: 0,
             theirs: None,
             within: None,
             right: Right::Ours,
@@ -157,11 +160,23 @@ impl Known {
     }
 
     /// Whether the row is about these two answers of a register.
-    pub fn is_about(&self, register: &str, theirs: Option<u64>, ours: Option<u64>) -> bool {
+    pub fn is_about(
+        &self,
+        (register, index): (&str, u64),
+        theirs: Option<u64>,
+        ours: Option<u64>,
+    ) -> bool {
         let (theirs, ours) = (theirs.unwrap_or(0), ours.unwrap_or(0));
         self.register == register
+            && index >= self.from
             && self.theirs.is_none_or(|it| it == theirs)
             && self.within.is_none_or(|most| theirs.abs_diff(ours) <= most)
+    }
+
+    /// Of many equal registers, from this one on.
+    pub const fn from(mut self, index: u64) -> Self {
+        self.from = index;
+        self
     }
 
     /// Only where the answers are no further apart than this.

@@ -1,5 +1,5 @@
 use crate::compare;
-use crate::target::{ALL, Known, Lines, Never, Target, VEXPRESS_A9};
+use crate::target::{Known, Lines, Never, Target, VEXPRESS_A9};
 use reliquary::access::Security;
 
 const TARGET: Target = Target {

@@ -10,7 +10,7 @@ const fn spi(n: u16) -> Input {
     }
 }
 
-const SPIS: &[Input] = &[spi(0), spi(1), spi(5), spi(31), spi(32), spi(63)];
+const SPIS: &[Input] = &[spi(0), spi(1), spi(5), spi(15), spi(31), spi(32), spi(63)];
 
 /// A software-generated interrupt's target filter is never 3, which is reserved, and it has no
 /// NSATT. SPENDSGIR never gets a byte of 0: by one QEMU makes an interrupt pending that nobody

@@ -3,8 +3,11 @@
 mod a9_scu;
 mod a9_timers;
 mod gic;
+mod gic_v3;
 mod pl011;
 mod pl031;
+mod pl061;
+mod pl190;
 mod pl310;
 mod sp804;
 mod sp810;
