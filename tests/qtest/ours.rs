@@ -12,7 +12,6 @@ use reliquary::units::{Instant, Ipa};
 use reliquary_cli::trace::replay;
 use reliquary_cli::tree::source;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A board of ours, and where the target is on it.
@@ -34,11 +33,7 @@ fn plan(board: &str) -> Plan {
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     let made = plans.entry(board.to_owned()).or_insert_with(|| {
-        let map = if board.ends_with(".dts") {
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(board)
-        } else {
-            replay::map(board).unwrap_or_else(|fault| panic!("{fault}"))
-        };
+        let map = replay::map(board).unwrap_or_else(|fault| panic!("{fault}"));
         let blob = source::blob_of_file(&map).unwrap_or_else(|faults| panic!("{faults}"));
         let mut plan = Plan::read(&blob).unwrap_or_else(|errors| panic!("{errors:?}"));
         plan.cpus.truncate(1);

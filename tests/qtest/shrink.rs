@@ -7,13 +7,14 @@ use std::fmt::Write;
 /// How often a sequence is played while it is made shorter.
 const TRIES: usize = 150;
 
-/// Takes away what is not needed: first halves, then single steps.
+/// Takes away what is not needed, but for what every sequence begins with: first halves, then
+/// single steps.
 pub fn shrink(target: &Target, mut steps: Vec<Step>, at: usize) -> Vec<Step> {
     steps.truncate(at + 1);
     let mut tries = TRIES;
     let mut size = steps.len().div_ceil(2);
     while size > 0 && tries > 0 {
-        let mut from = 0;
+        let mut from = target.inputs.len() + target.first.len();
         let mut shorter = false;
         while from < steps.len() && tries > 0 {
             let mut without = steps.clone();

@@ -92,6 +92,7 @@ pub struct Never {
 }
 
 /// A difference that is known.
+#[derive(Clone, Copy)]
 pub struct Known {
     /// The register whose reads differ, or [`LINES`].
     pub register: &'static str,

@@ -33,6 +33,12 @@ const TARGET: Target = Target {
         ),
         Known::ours("GICR_CTLR", 3, "no LPIs (IHI 0069, 12.11.2)"),
         Known::ours("GICR_TYPER", 0x0100_0001, "no LPIs (IHI 0069, 12.11.35)"),
+        Known::ours(
+            "GICD_IROUTER",
+            0xffff_ff00_7f00_0000,
+            "reserved (IHI 0069, 12.9.22)",
+        ),
+        Known::ours("GICD_IROUTER", ALL, MORE).from(224),
         Known::ours("GICD_IGROUPR", ALL, MORE).from(8),
         Known::ours("GICD_ISENABLER", ALL, MORE).from(8),
         Known::ours("GICD_ICENABLER", ALL, MORE).from(8),
