@@ -401,6 +401,11 @@ impl Board {
         slot.is_some_and(|slot| slot.device.serial().is_some())
     }
 
+    /// The levels of device `index`'s output lines, as they were last taken.
+    pub fn output_lines(&self, index: usize) -> Lines {
+        self.slots.get(index).map_or(Lines(0), |slot| slot.lines)
+    }
+
     /// The output lines of device `index` that lead to another device.
     pub fn wired_lines(&self, index: usize) -> Lines {
         self.slots.get(index).map_or(Lines(0), |slot| slot.wired)

@@ -84,6 +84,10 @@ impl Test {
             "a million fuzzed inputs",
             cargo(&["test", "--package", "reliquary-cli", "--test", "fuzz"]),
         );
+        tally.step(
+            "devices against QEMU's models, by qtest",
+            cargo(&["test", "--package", "reliquary-cli", "--test", "qtest"]),
+        );
         let replays = cargo(&[
             "test",
             "--release",

@@ -1,0 +1,15 @@
+//! The devices that are played, a file each, with the differences that are known.
+
+mod a9_scu;
+mod a9_timers;
+mod gic;
+mod gic_v3;
+mod pl011;
+mod pl031;
+mod pl061;
+mod pl190;
+mod pl310;
+mod sp804;
+mod sp810;
+mod versatile_i2c;
+mod vexpress_sysreg;
