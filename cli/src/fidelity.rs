@@ -2,10 +2,9 @@
 //! has compared how much. It is made of the catalog, of the golden traces and of what the last
 //! full run of the differential tests left, so that it cannot say what is not so.
 use crate::fault::{Doing, Fault, Result};
-use crate::trace::replay;
+use crate::trace::golden;
 use crate::workspace;
 use reliquary::board::catalog::{self, Entry};
-use reliquary::trace::replay::Options;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -71,20 +70,9 @@ pub fn page() -> Result<Page> {
 
 /// What the golden traces compared, by `compatible`.
 fn traced() -> Result<BTreeMap<String, Seen>> {
-    let folder = workspace::root().join("tests/traces");
-    let entries = std::fs::read_dir(&folder).doing(|| "cannot read the folder".to_owned());
-    let entries = entries.map_err(|fault| fault.in_file(&folder))?;
     let mut all: BTreeMap<String, Seen> = BTreeMap::new();
-    for entry in entries.flatten() {
-        let file = entry.path();
-        if !crate::trace::file::compressed(&file) {
-            continue;
-        }
-        let options = Options {
-            keep_going: true,
-            ..Options::default()
-        };
-        for one in replay::replay(&file, None, &options)?.registers {
+    for file in golden::files()? {
+        for one in golden::replay(&file)?.registers {
             let seen = all.entry(one.compatible).or_default();
             let counts = [one.reads, one.writes];
             seen.accesses += counts.iter().map(|c| c.exact + c.within).sum::<u64>();

@@ -1,34 +1,16 @@
 //! Golden traces (tests/traces/), replayed whole: all devices, all records.
 use reliquary::trace::replay::{Options, Summary};
-use reliquary_cli::trace::{file, record, replay};
+use reliquary_cli::trace::{file, golden, record, replay};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces")
-}
-
 fn golden() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder()).expect("tests/traces is there");
-    let files = entries.flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = files.filter(|file| file::compressed(file)).collect();
-    files.sort();
-    files
-}
-
-/// The card of the golden trace that has one (tests/traces/README.md).
-fn card() -> Vec<u8> {
-    let words = (0..1u32 << 18).map(|word| word.wrapping_mul(0x9e37_79b1));
-    words.flat_map(u32::to_le_bytes).collect()
+    golden::files().unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 fn whole(file: &Path) -> Summary {
-    let options = Options {
-        keep_going: true,
-        media: vec![("mmci@5000".to_owned(), card())],
-    };
-    replay::replay(file, None, &options).unwrap_or_else(|faults| panic!("{faults}"))
+    golden::replay(file).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 #[test]
@@ -60,7 +42,7 @@ fn every_golden_trace_replays_without_a_divergence() {
 
 #[test]
 fn every_golden_trace_says_how_it_was_recorded() {
-    let index = std::fs::read_to_string(folder().join("README.md")).expect("it is there");
+    let index = std::fs::read_to_string(golden::folder().join("README.md")).expect("it is there");
     for file in golden() {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         assert!(
@@ -84,20 +66,23 @@ fn the_table_of_devices_is_what_the_code_and_the_traces_say() {
 
 #[test]
 fn a_medium_that_is_another_than_the_recorded_one_is_refused() {
-    let mut other = card();
+    let mut other = golden::card();
     other[0] ^= 1;
     let options = Options {
         keep_going: true,
         media: vec![("mmci@5000".to_owned(), other)],
     };
-    let file = folder().join("vexpress-a9-sd.trace.zst");
+    let file = golden::folder().join("vexpress-a9-sd.trace.zst");
     let told = replay::replay(&file, None, &options).expect_err("it is another");
-    assert!(told.to_string().contains("the medium given for mmci@5000"), "{told}");
+    assert!(
+        told.to_string().contains("the medium given for mmci@5000"),
+        "{told}"
+    );
 }
 
 /// The replay of a golden trace of which one line was changed.
 fn changed(from: &str, to: &str) -> Summary {
-    let golden = folder().join("vexpress-a9-linux.trace.zst");
+    let golden = golden::folder().join("vexpress-a9-linux.trace.zst");
     let text = String::from_utf8(file::read(&golden).unwrap()).unwrap();
     assert_eq!(text.matches(from).count(), 1, "{from}");
     let text = text.replacen(from, to, 1);

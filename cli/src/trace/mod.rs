@@ -2,6 +2,7 @@
 pub mod diff;
 pub mod export;
 pub mod file;
+pub mod golden;
 pub mod import;
 pub mod record;
 pub mod recording;
