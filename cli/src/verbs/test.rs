@@ -80,10 +80,7 @@ impl Test {
                 "--no-fail-fast",
             ]),
         );
-        tally.step(
-            "a million fuzzed inputs",
-            cargo(&["test", "--package", "reliquary-cli", "--test", "fuzz"]),
-        );
+        tally.step("a million fuzzed inputs", tool_test("fuzz"));
         tally.step(
             "devices against QEMU's models, by qtest",
             cargo(&["test", "--package", "reliquary-cli", "--test", "qtest"]),
@@ -97,10 +94,7 @@ impl Test {
             "replay",
         ]);
         tally.step("recorded traces, replayed", replays);
-        tally.step(
-            "the page of a trace, in a browser",
-            cargo(&["test", "--package", "reliquary-cli", "--test", "report"]),
-        );
+        tally.step("the page of a trace, in a browser", tool_test("report"));
         tally.size();
         tally.step(
             "errors of the tool, and maps",
@@ -136,9 +130,8 @@ impl Test {
                 &threads,
             ];
             tally.step("whole systems under QEMU", cargo(&boots));
-            let costs = cargo(&["test", "--package", "reliquary-cli", "--test", "costs"]);
-            tally.step("costs in instructions", costs);
-            let mut faults = cargo(&["test", "--package", "reliquary-cli", "--test", "el2_faults"]);
+            tally.step("costs in instructions", tool_test("costs"));
+            let mut faults = tool_test("el2_faults");
             faults.env(hypervisor::FAULT_INJECTION, "1");
             tally.step("failures of the hypervisor itself", faults);
         }
@@ -215,6 +208,11 @@ fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(workspace::root());
     command
+}
+
+/// One of the tool's test programs.
+fn tool_test(name: &str) -> Command {
+    cargo(&["test", "--package", "reliquary-cli", "--test", name])
 }
 
 /// The sum of cargo's `test result:` lines.
