@@ -230,6 +230,10 @@ mod tests {
         assert_eq!((sic.lines().0, read(&mut sic, 0x08)), (0, 0));
         write(&mut sic, 0x08, 1);
         assert_eq!(sic.lines().0, 1 << 31);
+        // The input of source 0 beside it changes nothing.
+        line(&mut sic, 0, true);
+        assert_eq!((sic.lines().0, read(&mut sic, 0x04)), (1 << 31, 1));
+        line(&mut sic, 0, false);
         write(&mut sic, 0x14, 1);
         assert_eq!(sic.lines().0, 0);
     }

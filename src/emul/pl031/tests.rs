@@ -149,9 +149,26 @@ fn a_warm_reset_keeps_the_time() {
     rtc.reset(Reset::Warm);
     assert_eq!(read(&mut rtc, 3 * SECOND, DR), 5003);
     assert_eq!(read(&mut rtc, 3 * SECOND, IMSC), 0);
+    assert_eq!(read(&mut rtc, 3 * SECOND, LR), 5000);
     rtc.set_unix_seconds(7000);
     rtc.reset(Reset::Cold);
     assert_eq!(read(&mut rtc, 0, DR), 7000);
+    assert_eq!(read(&mut rtc, 0, LR), 0);
+}
+
+#[test]
+fn a_clock_that_software_started_runs_on_over_a_warm_reset() {
+    let mut rtc = Pl031::new(Config {
+        started: false,
+        ..Config::new(1000)
+    });
+    write(&mut rtc, 0, CR, 0xffff_fffe);
+    assert_eq!(read(&mut rtc, SECOND, CR), 0);
+    write(&mut rtc, SECOND, CR, 1);
+    rtc.reset(Reset::Warm);
+    assert_eq!(read(&mut rtc, 3 * SECOND, CR), 1);
+    rtc.reset(Reset::Cold);
+    assert_eq!(read(&mut rtc, 0, CR), 0);
 }
 
 #[test]
