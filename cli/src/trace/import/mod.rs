@@ -5,6 +5,8 @@
 pub mod csv;
 pub mod log;
 mod places;
+#[cfg(test)]
+mod tests;
 
 use super::{file, replay};
 use crate::fault::{Fault, Faults, Result};
