@@ -211,6 +211,8 @@ mod tests {
     fn an_enabled_source_raises_the_combined_output() {
         let mut sic = VersatileSic::new();
         line(&mut sic, 6, true);
+        // There is no such input.
+        line(&mut sic, 32, true);
         assert_eq!((read(&mut sic, 0x04), read(&mut sic, 0x00)), (1 << 6, 0));
         assert_eq!(sic.lines().0, 0);
         write(&mut sic, 0x08, 1 << 6 | 1 << 3);
