@@ -7,6 +7,7 @@ mod gic_v3;
 mod pl011;
 mod pl031;
 mod pl061;
+mod pl18x;
 mod pl190;
 mod pl310;
 mod sp804;
