@@ -10,6 +10,7 @@ mod pl061;
 mod pl18x;
 mod pl190;
 mod pl310;
+mod sd_card;
 mod sp804;
 mod sp810;
 mod versatile_i2c;

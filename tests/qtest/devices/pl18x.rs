@@ -2,7 +2,7 @@ use crate::compare;
 use crate::target::{Done, Known, Never, Target, VEXPRESS_A9, Values};
 
 /// What was last written to a register.
-fn last(register: &str, done: &[Done]) -> u64 {
+pub(super) fn last(register: &str, done: &[Done]) -> u64 {
     let written = done
         .iter()
         .rev()
@@ -27,7 +27,7 @@ const EMPTY: Values = |register, random, done| {
 };
 
 /// The interface, with nothing in its slot.
-const SLOT: Target = Target {
+pub(super) const INTERFACE: Target = Target {
     compatible: "arm,pl180",
     device: "mmci@5000",
     first: &[
@@ -85,5 +85,5 @@ const SLOT: Target = Target {
 
 #[test]
 fn pl180_with_an_empty_slot() {
-    compare(&SLOT);
+    compare(&INTERFACE);
 }
