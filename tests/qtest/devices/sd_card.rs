@@ -115,9 +115,8 @@ impl Guest {
         self.state = match index {
             0 => State::Idle,
             2 => State::Identification,
-            3 => State::Standby,
             7 if self.state == State::Standby => State::Transfer,
-            7 => State::Standby,
+            3 | 7 => State::Standby,
             12 => State::Transfer,
             13 if application => State::Sends(Data::Status),
             17 => State::Sends(Data::Block),
@@ -137,17 +136,16 @@ impl Guest {
             (State::Idle, _) if self.application => 0x00ff_8000,
             (State::Idle, 0) => 0x1aa,
             (State::Idle, _) => 0,
-            (State::Transfer, 0) | (State::Standby, _) => RCA,
-            (State::Transfer, _) => random.below(BLOCKS) * BLOCK,
-            (State::Sends(_) | State::Takes(_), _) => RCA,
-            _ => random.value(),
+            (State::Ready | State::Identification, _) => random.value(),
+            (State::Transfer, 1..) => random.below(BLOCKS) * BLOCK,
+            _ => RCA,
         }
     }
 
     /// The commands of use with the argument there is, and whether each is answered in a way that
     /// is compared.
     fn commands(&self) -> &'static [(u64, bool)] {
-        let block = self.argument < BLOCKS * BLOCK && self.argument % BLOCK == 0;
+        let block = self.argument < BLOCKS * BLOCK && self.argument.is_multiple_of(BLOCK);
         match (self.state, self.argument) {
             (State::Idle, 0x00ff_8000) if self.application => &[(41, false)],
             (State::Idle, 0) if !self.application => &[(0, false), (55, true), (55, true)],
