@@ -6,7 +6,7 @@ use reliquary::access::Initiator;
 use reliquary::board::plan::WindowKind;
 use reliquary::board::wiring::Source;
 use reliquary::board::{Board, Plan, Reply, Transaction, World};
-use reliquary::emul::Line;
+use reliquary::emul::{Line, sd_card};
 use reliquary::trace::names::Names;
 use reliquary::units::{Instant, Ipa};
 use reliquary_cli::trace::replay;
@@ -46,7 +46,11 @@ fn plan(board: &str) -> Plan {
 
 impl Ours {
     pub fn new(target: &Target) -> Self {
-        let plan = plan(target.board);
+        let mut plan = plan(target.board);
+        if let Some(bytes) = target.card {
+            let card = sd_card::Config::holding(bytes, false, false).expect("such a card");
+            plan.insert_card(card).expect("a free slot");
+        }
         let names = Names::of(&plan);
         let device = names.find(target.device);
         let device = device.unwrap_or_else(|| {
@@ -60,8 +64,12 @@ impl Ours {
             } if d == device => Some((region, window.at.0)),
             _ => None,
         });
+        // What leads elsewhere, as a card slot's switches to system registers, is not looked at.
+        let controls = |to: usize| plan.devices[to].compatible != "arm,vexpress-sysreg";
         let behind = plan.wires.iter().filter_map(|wire| match wire.from {
-            Source::Device { device: d, line } if d == device => Some((line, wire.input.0)),
+            Source::Device { device: d, line } if d == device && controls(wire.to) => {
+                Some((line, wire.input.0))
+            }
             _ => None,
         });
         let stores = plan.devices.iter().filter_map(|device| device.store);
@@ -156,7 +164,7 @@ impl Ours {
 struct Memory(Vec<std::cell::RefCell<Vec<u8>>>);
 
 impl Memory {
-    /// QEMU's flashes are erased to 0 where no file is given.
+    /// QEMU's flashes are erased to 0 where no file is given; so are cards here.
     fn new(sizes: impl Iterator<Item = u64>) -> Self {
         let stores = sizes.map(|bytes| std::cell::RefCell::new(vec![0; bytes as usize]));
         Self(stores.collect())

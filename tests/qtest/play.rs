@@ -226,10 +226,14 @@ fn generate(target: &Target, length: u64, random: &mut Random) -> Vec<Step> {
             None => registers[random.below(registers.len() as u64) as usize],
         };
         let step = access(target, register, random, &done);
+        let write = matches!(step, Step::Write { .. });
+        if !(target.plays)(register.name, write, &done) {
+            continue;
+        }
         let value = ours.step(target, &step).value;
-        let (write, value) = match step {
-            Step::Write { value, .. } => (true, value),
-            _ => (false, value.unwrap_or(0)),
+        let value = match step {
+            Step::Write { value, .. } => value,
+            _ => value.unwrap_or(0),
         };
         done.push(Done {
             register: register.name,

@@ -25,6 +25,15 @@ impl Drop for Process {
 fn command(target: &Target) -> Command {
     let mut command = Command::new(target.program);
     command.args(target.machine);
+    if let Some(bytes) = target.card {
+        let image = format!("{}/card-of-{bytes}", env!("CARGO_TARGET_TMPDIR"));
+        let mut file = std::fs::OpenOptions::new();
+        let file = file.write(true).create(true).truncate(false).open(&image);
+        let made = file.and_then(|file| file.set_len(bytes));
+        made.expect("a card's image can be made");
+        let drive = format!("if=sd,format=raw,snapshot=on,file={image}");
+        command.args(["-drive", &drive]);
+    }
     command.args([
         "-S",
         "-accel",

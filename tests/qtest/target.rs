@@ -21,6 +21,8 @@ pub struct Target {
     /// What our board is accessed by. QEMU's has Non-secure accesses, or (`secure=off`) no
     /// Security Extensions, which a part that always has them looks like to a Secure one.
     pub security: Security,
+    /// The bytes of a memory card in the first slot, erased to 0; none for most.
+    pub card: Option<u64>,
     /// Inputs of it that are driven, as numbers of our device; none for most.
     pub inputs: &'static [Input],
     /// The widths of accesses, in bytes.
@@ -35,6 +37,8 @@ pub struct Target {
     pub often: fn(&mut Random) -> Option<&'static str>,
     /// Values for a register, where random ones say little.
     pub values: Values,
+    /// Whether a read, or a write (`true`), of a register makes sense after what was done.
+    pub plays: fn(&str, bool, &[Done]) -> bool,
     /// Differences that are known.
     pub known: &'static [Known],
 }
@@ -48,6 +52,7 @@ pub const VEXPRESS_A9: Target = Target {
     device: "",
     lines: Lines::Controller("arm_gic"),
     security: Security::NonSecure,
+    card: None,
     inputs: &[],
     widths: &[4],
     leave_out: &[],
@@ -55,6 +60,7 @@ pub const VEXPRESS_A9: Target = Target {
     never: &[],
     often: |_| None,
     values: ANY,
+    plays: |_, _, _| true,
     known: &[],
 };
 
