@@ -108,6 +108,8 @@ pub struct Known {
     pub from: u64,
     /// Only where QEMU's answer is this.
     pub theirs: Option<u64>,
+    /// Only where ours is this.
+    pub mine: Option<u64>,
     /// Only where the answers are no further apart than this.
     pub within: Option<u64>,
     /// Who is right.
@@ -152,6 +154,7 @@ impl Known {
             mask,
             from: 0,
             theirs: None,
+            mine: None,
             within: None,
             right: Right::Ours,
             why,
@@ -177,6 +180,7 @@ impl Known {
         self.register == register
             && index >= self.from
             && self.theirs.is_none_or(|it| it == theirs)
+            && self.mine.is_none_or(|it| it == ours)
             && self.within.is_none_or(|most| theirs.abs_diff(ours) <= most)
     }
 
@@ -195,6 +199,12 @@ impl Known {
     /// Only where QEMU's answer is this.
     pub const fn theirs(mut self, theirs: u64) -> Self {
         self.theirs = Some(theirs);
+        self
+    }
+
+    /// Only where our answer is this.
+    pub const fn mine(mut self, mine: u64) -> Self {
+        self.mine = Some(mine);
         self
     }
 }

@@ -204,7 +204,11 @@ impl Lan9118 {
 
     /// HW_CFG.SRST: all but the PHY, and what the data sheet calls NASR.
     fn soft_reset(&mut self, now: Instant) {
-        self.plain = Plain::RESET;
+        self.plain = Plain {
+            // NASR.
+            word_swap: self.plain.word_swap,
+            ..Plain::RESET
+        };
         self.irq.soft_reset();
         self.transmitter.reset();
         self.receiver.reset();
@@ -633,6 +637,7 @@ impl Device for Lan9118 {
             self.since
         };
         self.soft_reset(since);
+        self.plain.word_swap = 0;
         self.irq = Interrupts::RESET;
         self.power = Power::RESET;
         self.phy = Phy::new(self.phy.wire());

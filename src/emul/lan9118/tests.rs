@@ -238,12 +238,14 @@ fn a_soft_reset_keeps_the_phy_and_what_is_not_affected_by_it() {
     let mut rig = Rig::on();
     rig.phy_write(4, 0x0061);
     rig.w(0x54, 0x2200_0111);
+    rig.w(0x98, 0xffff_ffff);
     rig.w(0x84, 0x46);
     rig.csr_write(3, 0);
     rig.arrives(&with_fcs(&frame_to(MAC, 60)));
     rig.now = 1_000_000;
     rig.w(0x74, 1);
     assert_eq!(rig.r(0x54), 0x0000_0011);
+    assert_eq!(rig.r(0x98), 0xffff_ffff);
     assert_eq!(rig.r(0x84), 0x45);
     assert_eq!(rig.r(0x74), HW_CFG_RESET);
     assert_eq!(rig.phy(4), 0x0061);

@@ -4,6 +4,7 @@ mod a9_scu;
 mod a9_timers;
 mod gic;
 mod gic_v3;
+mod lan9118;
 mod pl011;
 mod pl031;
 mod pl061;
