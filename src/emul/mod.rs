@@ -80,12 +80,17 @@ pub trait Device: Send {
     /// Puts the device into its reset state. Board time is 0 after a cold reset.
     fn reset(&mut self, kind: Reset);
 
-    /// Appends the whole state.
-    fn save(&self, out: &mut Writer);
+    /// Appends the whole state. Not to be called through a table: nothing in the hypervisor's image
+    /// saves a device yet, and so it holds none of this.
+    fn save(&self, out: &mut Writer)
+    where
+        Self: Sized;
 
     /// Takes the state that [`save`](Device::save) wrote. On an error the device is as after
     /// a cold reset.
-    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal>;
+    fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal>
+    where
+        Self: Sized;
 
     /// One access, from bringing the state up to now to what the board looks at afterwards: the
     /// board's one call for it, because calls through a table cost.

@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-fn saved(device: &dyn Device) -> Vec<u8> {
+fn saved(device: &impl Device) -> Vec<u8> {
     let mut out = Writer::default();
     device.save(&mut out);
     out.into_bytes()

@@ -5,7 +5,7 @@ use std::io::Write;
 
 const HEAD: &str = "seq,ns,dir,offset,size,value,n,ns_last\n";
 
-fn import<'a>(leave_out: &'a [String]) -> Import<'a> {
+fn import(leave_out: &[String]) -> Import<'_> {
     Import {
         board: "vexpress-a9",
         source: "qemu-7.2",
@@ -23,7 +23,10 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let mut file = std::fs::File::create(folder.path().join(name)).unwrap();
-        if name.ends_with(".gz") {
+        if Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "gz")
+        {
             let mut gz = GzEncoder::new(file, Compression::fast());
             gz.write_all(text.as_bytes()).unwrap();
             gz.finish().unwrap();
