@@ -18,6 +18,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub struct Ours {
     board: Board,
     device: usize,
+    shift: u32,
     /// The address of each register block.
     blocks: BTreeMap<u8, u64>,
     /// The controller's input behind each output line of the device.
@@ -79,6 +80,7 @@ impl Ours {
             memory: Memory::new(stores.map(|(_, bytes)| bytes)),
             board: Board::build(&plan).unwrap_or_else(|error| panic!("{error:?}")),
             device,
+            shift: target.shift,
         }
     }
 
@@ -89,7 +91,7 @@ impl Ours {
 
     /// The address of a register.
     pub fn address(&self, region: u8, offset: u64) -> u64 {
-        self.blocks[&region] + offset
+        self.blocks[&region] + (offset << self.shift)
     }
 
     /// Carries out a step.
@@ -110,7 +112,7 @@ impl Ours {
                 offset,
                 width,
             } => {
-                let at = Ipa(self.blocks[&region] + offset);
+                let at = Ipa(self.address(region, offset));
                 // A refused read is 0 to qtest, too.
                 match self.board.read(&world, at, how(width)) {
                     Ok(Reply::Value(value)) => Some(value),
@@ -123,7 +125,7 @@ impl Ours {
                 width,
                 value,
             } => {
-                let at = Ipa(self.blocks[&region] + offset);
+                let at = Ipa(self.address(region, offset));
                 let _ = self.board.write(&world, at, how(width), value);
                 None
             }

@@ -25,6 +25,9 @@ pub struct Target {
     pub card: Option<u64>,
     /// Inputs of it that are driven, as numbers of our device; none for most.
     pub inputs: &'static [Input],
+    /// From one register to the next on these boards, where its description has them one behind
+    /// the other: a power of two.
+    pub shift: u32,
     /// The widths of accesses, in bytes.
     pub widths: &'static [u64],
     /// Registers that are not played, and why.
@@ -54,6 +57,7 @@ pub const VEXPRESS_A9: Target = Target {
     security: Security::NonSecure,
     card: None,
     inputs: &[],
+    shift: 0,
     widths: &[4],
     leave_out: &[],
     first: &[],
@@ -193,6 +197,12 @@ impl Known {
     /// Only where the answers are no further apart than this.
     pub const fn within(mut self, most: u64) -> Self {
         self.within = Some(most);
+        self
+    }
+
+    /// Only where our answer is this.
+    pub const fn where_ours(mut self, ours: u64) -> Self {
+        self.mine = Some(ours);
         self
     }
 

@@ -5,6 +5,7 @@ mod a9_timers;
 mod gic;
 mod gic_v3;
 mod lan9118;
+mod ns16550;
 mod pl011;
 mod pl031;
 mod pl061;
