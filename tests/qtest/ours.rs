@@ -77,7 +77,10 @@ impl Ours {
         Self {
             blocks: blocks.collect(),
             behind: behind.collect(),
-            memory: Memory::new(stores.map(|(_, bytes)| bytes)),
+            memory: Memory::new(
+                stores.map(|(_, bytes)| bytes),
+                target.commands.map_or(0, |commands| commands.erased),
+            ),
             board: Board::build(&plan).unwrap_or_else(|error| panic!("{error:?}")),
             device,
             shift: target.shift,
@@ -135,11 +138,23 @@ impl Ours {
                 None
             }
         };
+        // An erase goes on step by step.
+        while target.commands.is_some() && self.board.deadline() == Some(Instant::ZERO) {
+            self.board.advance(&world);
+            while self.board.take_ask().is_some() {}
+        }
         while self.board.take_ask().is_some() {}
         Answer {
             value,
             lines: self.lines(target),
         }
+    }
+
+    /// A word of the first store.
+    pub fn stored(&self, offset: u64) -> u32 {
+        let store = self.memory.0[0].borrow();
+        let bytes = &store[offset as usize..][..4];
+        u32::from_le_bytes(bytes.try_into().expect("four bytes"))
     }
 
     fn lines(&self, target: &Target) -> BTreeSet<u16> {
@@ -166,9 +181,9 @@ impl Ours {
 struct Memory(Vec<std::cell::RefCell<Vec<u8>>>);
 
 impl Memory {
-    /// QEMU's flashes are erased to 0 where no file is given; so are cards here.
-    fn new(sizes: impl Iterator<Item = u64>) -> Self {
-        let stores = sizes.map(|bytes| std::cell::RefCell::new(vec![0; bytes as usize]));
+    /// QEMU's flashes are 0 where no file is given; so are cards here.
+    fn new(sizes: impl Iterator<Item = u64>, erased: u8) -> Self {
+        let stores = sizes.map(|bytes| std::cell::RefCell::new(vec![erased; bytes as usize]));
         Self(stores.collect())
     }
 }

@@ -1,5 +1,6 @@
 //! What is played, and what is known to differ.
 
+use crate::commands::Commands;
 use crate::play::Random;
 use reliquary::access::Security;
 
@@ -42,6 +43,8 @@ pub struct Target {
     pub values: Values,
     /// Whether a read, or a write (`true`), of a register makes sense after what was done.
     pub plays: fn(&str, bool, &[Done]) -> bool,
+    /// For a device without registers, which takes commands.
+    pub commands: Option<Commands>,
     /// Differences that are known.
     pub known: &'static [Known],
 }
@@ -65,6 +68,7 @@ pub const VEXPRESS_A9: Target = Target {
     often: |_| None,
     values: ANY,
     plays: |_, _, _| true,
+    commands: None,
     known: &[],
 };
 
@@ -186,6 +190,12 @@ impl Known {
             && self.theirs.is_none_or(|it| it == theirs)
             && self.mine.is_none_or(|it| it == ours)
             && self.within.is_none_or(|most| theirs.abs_diff(ours) <= most)
+    }
+
+    /// The same of another register.
+    pub const fn named(mut self, register: &'static str) -> Self {
+        self.register = register;
+        self
     }
 
     /// Of many equal registers, from this one on.

@@ -2,6 +2,8 @@
 
 mod a9_scu;
 mod a9_timers;
+mod flash_amd;
+mod flash_intel;
 mod gic;
 mod gic_v3;
 mod lan9118;
