@@ -4,6 +4,7 @@ mod a9_scu;
 mod a9_timers;
 mod flash_amd;
 mod flash_intel;
+mod fw_cfg;
 mod gic;
 mod gic_v3;
 mod lan9118;
