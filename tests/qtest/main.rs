@@ -11,6 +11,7 @@
 //! run of a million or more is a full one: a row that nothing hits fails then, and
 //! tests/qtest/last-full-run.toml gets what was compared.
 
+mod commands;
 mod devices;
 mod ours;
 mod play;

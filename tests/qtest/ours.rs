@@ -18,6 +18,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub struct Ours {
     board: Board,
     device: usize,
+    shift: u32,
     /// The address of each register block.
     blocks: BTreeMap<u8, u64>,
     /// The controller's input behind each output line of the device.
@@ -76,9 +77,13 @@ impl Ours {
         Self {
             blocks: blocks.collect(),
             behind: behind.collect(),
-            memory: Memory::new(stores.map(|(_, bytes)| bytes)),
+            memory: Memory::new(
+                stores.map(|(_, bytes)| bytes),
+                target.commands.map_or(0, |commands| commands.erased),
+            ),
             board: Board::build(&plan).unwrap_or_else(|error| panic!("{error:?}")),
             device,
+            shift: target.shift,
         }
     }
 
@@ -89,7 +94,7 @@ impl Ours {
 
     /// The address of a register.
     pub fn address(&self, region: u8, offset: u64) -> u64 {
-        self.blocks[&region] + offset
+        self.blocks[&region] + (offset << self.shift)
     }
 
     /// Carries out a step.
@@ -110,7 +115,7 @@ impl Ours {
                 offset,
                 width,
             } => {
-                let at = Ipa(self.blocks[&region] + offset);
+                let at = Ipa(self.address(region, offset));
                 // A refused read is 0 to qtest, too.
                 match self.board.read(&world, at, how(width)) {
                     Ok(Reply::Value(value)) => Some(value),
@@ -123,7 +128,7 @@ impl Ours {
                 width,
                 value,
             } => {
-                let at = Ipa(self.blocks[&region] + offset);
+                let at = Ipa(self.address(region, offset));
                 let _ = self.board.write(&world, at, how(width), value);
                 None
             }
@@ -133,11 +138,23 @@ impl Ours {
                 None
             }
         };
+        // An erase goes on step by step.
+        while target.commands.is_some() && self.board.deadline() == Some(Instant::ZERO) {
+            self.board.advance(&world);
+            while self.board.take_ask().is_some() {}
+        }
         while self.board.take_ask().is_some() {}
         Answer {
             value,
             lines: self.lines(target),
         }
+    }
+
+    /// A word of the first store.
+    pub fn stored(&self, offset: u64) -> u32 {
+        let store = self.memory.0[0].borrow();
+        let bytes = &store[offset as usize..][..4];
+        u32::from_le_bytes(bytes.try_into().expect("four bytes"))
     }
 
     fn lines(&self, target: &Target) -> BTreeSet<u16> {
@@ -164,9 +181,9 @@ impl Ours {
 struct Memory(Vec<std::cell::RefCell<Vec<u8>>>);
 
 impl Memory {
-    /// QEMU's flashes are erased to 0 where no file is given; so are cards here.
-    fn new(sizes: impl Iterator<Item = u64>) -> Self {
-        let stores = sizes.map(|bytes| std::cell::RefCell::new(vec![0; bytes as usize]));
+    /// QEMU's flashes are 0 where no file is given; so are cards here.
+    fn new(sizes: impl Iterator<Item = u64>, erased: u8) -> Self {
+        let stores = sizes.map(|bytes| std::cell::RefCell::new(vec![erased; bytes as usize]));
         Self(stores.collect())
     }
 }

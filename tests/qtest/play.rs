@@ -208,6 +208,10 @@ fn generate(target: &Target, length: u64, random: &mut Random) -> Vec<Step> {
     for step in &steps {
         ours.step(target, step);
     }
+    if let Some(commands) = &target.commands {
+        commands.generate(target, length, random, &mut ours, &mut steps);
+        return steps;
+    }
     let mut done = Vec::with_capacity(steps.len());
     while (steps.len() as u64) < length {
         if !target.inputs.is_empty() && random.below(4) == 0 {
@@ -331,8 +335,16 @@ pub fn register_of(target: &Target, step: &Step) -> Option<(String, u64)> {
     let (Step::Read { region, offset, .. } | Step::Write { region, offset, .. }) = step else {
         return None;
     };
-    let (register, index) = described(target).register(*region, *offset)?;
+    let (register, index) = register(target, *region, *offset)?;
     Some((register.name.to_owned(), index))
+}
+
+/// The register at an offset, or a flash's place.
+fn register(target: &Target, region: u8, offset: u64) -> Option<(&'static Register, u64)> {
+    match &target.commands {
+        None => described(target).register(region, offset),
+        Some(commands) => commands.place(region, offset),
+    }
 }
 
 /// The lines as bits, as far as they have such.
@@ -355,8 +367,7 @@ fn open_bits(target: &Target, step: &Step, theirs: &Answer, ours: &Answer) -> u6
 /// Where in its register a read begins, in bits.
 fn shift(target: &Target, step: &Step) -> u64 {
     match step {
-        Step::Read { region, offset, .. } => described(target)
-            .register(*region, *offset)
+        Step::Read { region, offset, .. } => register(target, *region, *offset)
             .map_or(0, |(register, index)| {
                 8 * (offset - register.offset - index * register.stride)
             }),

@@ -6,6 +6,7 @@ use crate::target::{Lines, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -34,6 +35,11 @@ fn command(target: &Target) -> Command {
         let drive = format!("if=sd,format=raw,snapshot=on,file={image}");
         command.args(["-drive", &drive]);
     }
+    if target.commands.is_some_and(|commands| commands.erased != 0) {
+        let file = erased().display();
+        let drive = format!("if=pflash,format=raw,snapshot=on,file={file}");
+        command.args(["-drive", &drive]);
+    }
     command.args([
         "-S",
         "-accel",
@@ -51,6 +57,16 @@ fn command(target: &Target) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     command
+}
+
+/// A file of an erased flash of 64 MiB; QEMU's are of 0 without one.
+fn erased() -> &'static Path {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("erased.bin");
+        std::fs::write(&file, vec![0xff; 0x400_0000]).expect("the file is written");
+        file
+    })
 }
 
 impl Qemu {

@@ -1,5 +1,6 @@
 //! What is played, and what is known to differ.
 
+use crate::commands::Commands;
 use crate::play::Random;
 use reliquary::access::Security;
 
@@ -25,6 +26,9 @@ pub struct Target {
     pub card: Option<u64>,
     /// Inputs of it that are driven, as numbers of our device; none for most.
     pub inputs: &'static [Input],
+    /// From one register to the next on these boards, where its description has them one behind
+    /// the other: a power of two.
+    pub shift: u32,
     /// The widths of accesses, in bytes.
     pub widths: &'static [u64],
     /// Registers that are not played, and why.
@@ -39,6 +43,8 @@ pub struct Target {
     pub values: Values,
     /// Whether a read, or a write (`true`), of a register makes sense after what was done.
     pub plays: fn(&str, bool, &[Done]) -> bool,
+    /// For a device without registers, which takes commands.
+    pub commands: Option<Commands>,
     /// Differences that are known.
     pub known: &'static [Known],
 }
@@ -54,6 +60,7 @@ pub const VEXPRESS_A9: Target = Target {
     security: Security::NonSecure,
     card: None,
     inputs: &[],
+    shift: 0,
     widths: &[4],
     leave_out: &[],
     first: &[],
@@ -61,6 +68,7 @@ pub const VEXPRESS_A9: Target = Target {
     often: |_| None,
     values: ANY,
     plays: |_, _, _| true,
+    commands: None,
     known: &[],
 };
 
@@ -184,6 +192,12 @@ impl Known {
             && self.within.is_none_or(|most| theirs.abs_diff(ours) <= most)
     }
 
+    /// The same of another register.
+    pub const fn named(mut self, register: &'static str) -> Self {
+        self.register = register;
+        self
+    }
+
     /// Of many equal registers, from this one on.
     pub const fn from(mut self, index: u64) -> Self {
         self.from = index;
@@ -193,6 +207,12 @@ impl Known {
     /// Only where the answers are no further apart than this.
     pub const fn within(mut self, most: u64) -> Self {
         self.within = Some(most);
+        self
+    }
+
+    /// Only where our answer is this.
+    pub const fn where_ours(mut self, ours: u64) -> Self {
+        self.mine = Some(ours);
         self
     }
 

@@ -2,9 +2,13 @@
 
 mod a9_scu;
 mod a9_timers;
+mod flash_amd;
+mod flash_intel;
+mod fw_cfg;
 mod gic;
 mod gic_v3;
 mod lan9118;
+mod ns16550;
 mod pl011;
 mod pl031;
 mod pl061;
