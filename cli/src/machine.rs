@@ -233,7 +233,7 @@ impl Machine<'_> {
         while let Ok(News::Printed(bytes)) = news.recv_timeout(Duration::from_millis(200)) {
             session.printed(&bytes);
         }
-        session.play.to_type();
+        while session.play.to_type().is_some() {}
         // A machine that went off, or was left, need not have answered the last key.
         let stuck = (end == End::Timeout).then(|| session.keyboard.unheard());
         if let Some(lost) = stuck.flatten() {

@@ -198,4 +198,29 @@ mod tests {
             Err(Refusal::NoRegister)
         );
     }
+
+    #[test]
+    fn a_reset_lets_go_of_both_wires() {
+        let mut dev = VersatileI2c::new();
+        write(&mut dev, 4, SCL | SDA);
+        assert_eq!(read(&mut dev, 0), 0);
+        dev.reset(Reset::Warm);
+        assert_eq!(read(&mut dev, 0), SCL | SDA);
+    }
+
+    #[test]
+    fn a_write_beside_the_block_is_refused() {
+        let mut dev = VersatileI2c::new();
+        let mut cx = Cx::new(Instant::ZERO, &NoMemory, None);
+        for access in [
+            Access::word(SIZE),
+            Access {
+                region: 1,
+                ..Access::word(4)
+            },
+        ] {
+            assert_eq!(dev.write(&mut cx, access, 3), Err(Refusal::NoRegister));
+        }
+        assert_eq!(read(&mut dev, 0), SCL | SDA);
+    }
 }

@@ -31,7 +31,12 @@ fn play_file(file: &Path, host: &str, script: &[&str]) -> Outcome {
     let outcome = boot(file, host, &script, Duration::from_secs(300))
         .unwrap_or_else(|faults| panic!("{faults}"));
     if let Some(fault) = outcome.fault() {
-        panic!("{} on {host}: {fault}", file.display());
+        panic!(
+            "{} on {host}: {fault}\nDAMAGES {}\nAPART:\n{}",
+            file.display(),
+            outcome.damages,
+            outcome.apart
+        );
     }
     assert_eq!(
         outcome.damages, 0,
