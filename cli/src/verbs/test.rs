@@ -125,6 +125,8 @@ impl Test {
                 "damage",
                 "--test",
                 "traces",
+                "--test",
+                "sd",
                 "--no-fail-fast",
                 "--",
                 &threads,
