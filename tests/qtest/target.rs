@@ -210,12 +210,6 @@ impl Known {
         self
     }
 
-    /// Only where our answer is this.
-    pub const fn where_ours(mut self, ours: u64) -> Self {
-        self.mine = Some(ours);
-        self
-    }
-
     /// Only where QEMU's answer is this.
     pub const fn theirs(mut self, theirs: u64) -> Self {
         self.theirs = Some(theirs);

@@ -108,9 +108,9 @@ const TARGET: Target = Target {
         erased: 0xff,
     }),
     known: &[
-        PART.named("autoselect").where_ours(0x01),
-        PART.named("autoselect").where_ours(0x7e),
-        PART.named("autoselect").where_ours(0x23),
+        PART.named("autoselect").mine(0x01),
+        PART.named("autoselect").mine(0x7e),
+        PART.named("autoselect").mine(0x23),
         PART.named("query times"),
         PART.named("query buffer"),
         PART.named("query features"),

@@ -92,17 +92,17 @@ const TARGET: Target = Target {
             ALL,
             "what the part can do, of which QEMU's can nothing (AN 646, 0x36)",
         )
-        .where_ours(0x0026_0026),
+        .mine(0x0026_0026),
         Known::ours(
             "query extended",
             ALL,
             "a protection register (AN 646, 0x40)",
         )
-        .where_ours(0x0080_0080),
-        Known::ours("query extended", ALL, "its size (AN 646, 0x42)").where_ours(0x0003_0003),
-        Known::ours("identifier", ALL, CONFIGURATION).where_ours(0xbfcf_bfcf),
-        Known::ours("array", ALL, CONFIGURATION).where_ours(0xbfcf_bfcf),
-        Known::ours("array", ALL, CONFIGURATION).where_ours(0xbfcf),
+        .mine(0x0080_0080),
+        Known::ours("query extended", ALL, "its size (AN 646, 0x42)").mine(0x0003_0003),
+        Known::ours("identifier", ALL, CONFIGURATION).mine(0xbfcf_bfcf),
+        Known::ours("array", ALL, CONFIGURATION).mine(0xbfcf_bfcf),
+        Known::ours("array", ALL, CONFIGURATION).mine(0xbfcf),
     ],
     ..VEXPRESS_A9
 };

@@ -29,7 +29,7 @@ const LOOP: Known = Known::ours(
     "QEMU's loop changes no modem line (PC16550D, 8.8)",
 );
 
-const EMPTY: Known = Known::both("RBR", 0xff, "nothing is there to read").where_ours(0);
+const EMPTY: Known = Known::both("RBR", 0xff, "nothing is there to read").mine(0);
 
 /// Characters leave at once on both sides, and come back in loopback mode.
 const TARGET: Target = Target {
