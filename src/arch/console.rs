@@ -4,6 +4,7 @@
 //! and the UART; an [`Input`]'s lock is taken alone.
 
 use super::guest::Guest;
+use super::mailbox::{self, Mail};
 use super::uart::Uart;
 use super::{core_area, gic};
 use alloc::collections::VecDeque;
@@ -283,7 +284,7 @@ pub fn interrupt(intid: u32) -> bool {
     }
     for (vm, wake) in wake.iter().enumerate() {
         if *wake {
-            crate::system::wake_vm(vm);
+            mailbox::post(vm, Mail::INPUT);
         }
     }
     true

@@ -5,6 +5,7 @@
 //! - [`gic`], [`counter`], [`psci`], [`uart`], [`console`]: the host's own devices.
 //! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], [`guest`]: a VM on a core: its
 //!   memory, the registers that the core holds for it, its exits.
+//! - [`mailbox`]: what others ask of a VM.
 //! - [`fault`]: exceptions and panics of the hypervisor itself.
 
 pub mod arena;
@@ -17,6 +18,7 @@ pub mod gic;
 pub mod guest;
 pub mod guest_memory;
 pub mod hardware;
+pub mod mailbox;
 pub mod mmu;
 pub mod psci;
 pub mod recorder;

@@ -1,6 +1,7 @@
 //! The host's interrupts while a VM has the core: forwarded to its board, or served.
 
 use super::{CPU, Guest};
+use crate::arch::mailbox::{self, Mail};
 use crate::arch::registers::mrs;
 use crate::arch::{console, counter, gic};
 use reliquary::board::World;
@@ -93,12 +94,22 @@ impl Guest {
             gic::deactivate(id);
         }
         let next = self.vm.catch_up(CPU, &mut self.hardware);
-        self.receive();
+        if mailbox::is_full(self.number) {
+            self.take_mail();
+        }
         if fired {
             self.arm(self.vm.deadline(), console::flush_due(self.hardware.hz()));
         }
         self.before_entry();
         next
+    }
+
+    /// What others ask of this VM.
+    fn take_mail(&mut self) {
+        let mail = mailbox::take(self.number);
+        if mail.has(Mail::INPUT) {
+            self.receive();
+        }
     }
 
     /// Bytes for this VM's console, as many as its UART takes now.
