@@ -11,6 +11,7 @@
 //! - [`mmio`]: a trapped access becomes an [`access::Access`], and its result goes back.
 //! - [`board`]: a legacy board from its resource map.
 //! - [`vm`]: the virtual CPU: exits, system registers, power control, reports.
+//! - [`sched`]: who runs on a core, and until when.
 //! - [`trace`]: what was done to a board's devices, as text; replayed and compared.
 //! - [`bundle`], [`link`]: what goes into the hypervisor, and what comes out.
 #![no_std]
@@ -41,6 +42,7 @@ pub mod memory;
 pub mod mmio;
 #[cfg(test)]
 mod random;
+pub mod sched;
 pub mod trace;
 pub mod units;
 pub mod vcpu;
