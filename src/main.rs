@@ -17,7 +17,7 @@ use arch::console;
 /// Called once, on core 0, with caches and stack in place.
 fn start(host_tree: u64) -> ! {
     match system::build(host_tree) {
-        Ok(core) => arch::guest::serve(core),
+        Ok(core) => arch::guest::serve::serve(core),
         Err(why) => {
             log::error!("{why}");
             console::flush();

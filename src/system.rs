@@ -1,7 +1,9 @@
 //! From a bare machine to the VMs of its bundle.
 
+use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
-use crate::arch::guest::{self, Guest, Image, Place};
+use crate::arch::guest::calls::Places;
+use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, calls, serve};
 use crate::arch::guest_memory::{GuestMemory, HostRam};
 use crate::arch::hardware::Hardware;
 use crate::arch::psci::{self, Conduit};
@@ -17,8 +19,9 @@ use reliquary::board::devicetree::Tree;
 use reliquary::board::devicetree::interrupts::Interrupt;
 use reliquary::board::plan::{NoSlot, WindowKind};
 use reliquary::board::{MapError, Plan};
-use reliquary::bundle::{Bundle, BundleError, Entry, VmSpec};
+use reliquary::bundle::{self, Bundle, BundleError, Entry, VmSpec};
 use reliquary::emul::sd_card;
+use reliquary::sched;
 use reliquary::units::{HostPa, Ipa};
 use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Vcpu, Vm};
@@ -32,8 +35,8 @@ struct Machine {
 }
 
 static MACHINE: Once<Machine> = Once::new();
-/// The core of each VM.
-static CORE_OF_VM: Once<Vec<usize>> = Once::new();
+/// How long equals of a core run in turn, in milliseconds.
+const QUANTUM_MS: u64 = 1;
 
 /// The affinity of a core, as MPIDR_EL1 has it.
 pub fn mpidr_of(core: usize) -> u64 {
@@ -41,13 +44,6 @@ pub fn mpidr_of(core: usize) -> u64 {
         .get()
         .and_then(|machine| machine.mpidr.get(core).copied())
         .unwrap_or(0)
-}
-
-/// Tells the core of a VM to look at its inbox.
-pub fn wake_vm(vm: usize) {
-    if let Some(core) = CORE_OF_VM.get().and_then(|cores| cores.get(vm)) {
-        gic::wake(*core, mpidr_of(*core));
-    }
 }
 
 /// The end: nothing is left to run, so the host is switched off.
@@ -81,7 +77,6 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     let machine = MACHINE.call_once(|| describe(&tree));
     let bundle = bundle?;
     let vms = &bundle.manifest().vms;
-    CORE_OF_VM.call_once(|| vms.iter().map(core_of).collect());
 
     log::info!(
         "Reliquary {} at {:#x}, {} cores, system {}",
@@ -94,53 +89,113 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     listen(&tree);
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
-    let mut guests: Vec<Option<Box<Guest>>> = (0..CORES_MAX).map(|_| None).collect();
+    let cores = machine.mpidr.len();
+    let mut work: Vec<Work> = (0..CORES_MAX).map(|_| Work::default()).collect();
     let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
+    let mut places = Places {
+        cores: vms.iter().map(|spec| cores_of(spec).collect()).collect(),
+        interrupts: Vec::new(),
+    };
     for (number, spec) in vms.iter().enumerate() {
-        let core = core_of(spec);
+        if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
+            log::error!("vm.{}: not started: the host has no core {core}", spec.name);
+            continue;
+        }
         let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
             let guest = build_guest(number, spec, &bundle, &plan, &mut ram);
             plans.push(plan);
             guest
         });
         match guest {
-            Ok(_) if core >= machine.mpidr.len() => {
-                log::error!("vm.{}: the host has no core {core}", spec.name);
+            Ok(guest) => {
+                let interrupts = guest.forwarded.iter().enumerate();
+                places
+                    .interrupts
+                    .extend(interrupts.map(|(index, (intid, _))| (*intid, number, index)));
+                seat(number, spec, guest, &mut work);
+                serve::will_run();
             }
-            Ok(guest) => match guests.get_mut(core) {
-                Some(place @ None) => {
-                    guest::will_run();
-                    *place = Some(guest);
-                }
-                _ => log::error!("vm.{}: core {core} has a VM already", spec.name),
-            },
             Err(why) => log::error!("vm.{}: not started: {why}", spec.name),
         }
     }
-    if guests.iter().all(Option::is_none) {
+    calls::place(places);
+    for core in &mut work {
+        core.schedule = schedule_of(&core.seats, vms, &bundle.manifest().schedule);
+    }
+    if work.iter().all(|core| core.seats.is_empty()) {
         return Err("no VM can be started".to_string());
     }
-    let mut guests = guests.into_iter();
-    let area = core_area::prepare_own(guests.next().flatten());
+    let mut work = work.into_iter();
+    let area = core_area::prepare_own(work.next().unwrap_or_default());
     log::info!(
         "{} KiB of the hypervisor's arena in use",
         arena::seal(arena_start) / 1024
     );
-    for (core, (mpidr, guest)) in machine
-        .mpidr
-        .iter()
-        .zip(core::iter::once(None).chain(guests))
-        .enumerate()
-        .skip(1)
-    {
-        start_core(machine, core, *mpidr, guest);
+    for ((core, mpidr), work) in machine.mpidr.iter().enumerate().skip(1).zip(work) {
+        start_core(machine, core, *mpidr, work);
     }
     Ok(area)
 }
 
-fn start_core(machine: &Machine, core: usize, mpidr: u64, guest: Option<Box<Guest>>) {
-    let had_guest = guest.is_some();
-    let context = core_area::prepare_other(core, guest);
+/// Gives each vCPU of a VM its seat on its core.
+fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Work]) {
+    let mut cores = cores_of(spec);
+    let first = cores.next();
+    let shared = cores.any(|core| Some(core) != first);
+    let cell: &'static GuestCell = Box::leak(Box::new(GuestCell::new(guest, shared)));
+    for (cpu, core) in cores_of(spec).enumerate() {
+        if let Some(work) = work.get_mut(core) {
+            work.seats.push(Seat::new(cell, number, cpu as u8));
+        }
+    }
+}
+
+/// How seats share their core; none if there is nothing to share.
+fn schedule_of(
+    seats: &[Seat],
+    vms: &[VmSpec],
+    schedule: &bundle::Schedule,
+) -> Option<sched::Schedule> {
+    if seats.len() < 2 {
+        return None;
+    }
+    let ticks = |us: u32| u64::from(us).saturating_mul(counter::hz()) / 1_000_000;
+    let policy = match schedule {
+        bundle::Schedule::Priority => sched::Policy::Priority,
+        bundle::Schedule::Cyclic { slots, slack } => sched::Policy::Cyclic {
+            slots: slots
+                .iter()
+                .map(|slot| sched::Slot {
+                    vm: slot.vm,
+                    ticks: ticks(slot.us),
+                })
+                .collect(),
+            slack: *slack,
+        },
+    };
+    // A VM that has no slot, alone on its core with another of its vCPUs, takes turns with itself.
+    let has_slot = |vm: usize| match schedule {
+        bundle::Schedule::Priority => false,
+        bundle::Schedule::Cyclic { slots, .. } => slots
+            .iter()
+            .any(|slot| slot.vm.map(usize::from) == Some(vm)),
+    };
+    let policy = if seats.iter().any(|seat| has_slot(seat.vm)) {
+        policy
+    } else {
+        sched::Policy::Priority
+    };
+    let seats = seats.iter().map(|seat| sched::Seat {
+        vm: seat.vm as u8,
+        priority: vms.get(seat.vm).map_or(0, |spec| spec.priority),
+    });
+    let quantum = counter::hz() / 1000 * QUANTUM_MS;
+    Some(sched::Schedule::new(seats.collect(), policy, quantum))
+}
+
+fn start_core(machine: &Machine, core: usize, mpidr: u64, work: Work) {
+    let leads = work.seats.iter().filter(|seat| seat.cpu == 0).count();
+    let context = core_area::prepare_other(core, work);
     let answer = match machine.conduit {
         Some(conduit) => psci::cpu_on(conduit, mpidr, boot::secondary_entry(), context)
             .map_err(|error| format!("PSCI CPU_ON answers {error}")),
@@ -148,8 +203,8 @@ fn start_core(machine: &Machine, core: usize, mpidr: u64, guest: Option<Box<Gues
     };
     if let Err(why) = answer {
         log::error!("core {core} (MPIDR {mpidr:#x}) does not start: {why}");
-        if had_guest {
-            guest::will_not_run();
+        for _ in 0..leads {
+            serve::will_not_run();
         }
     }
 }
@@ -223,9 +278,9 @@ fn gic_intid(interrupt: &Interrupt<'_, '_>) -> Option<u32> {
     }
 }
 
-/// The core of a VM's one vCPU.
-fn core_of(spec: &VmSpec) -> usize {
-    spec.cores.first().copied().map_or(0, usize::from)
+/// The core of each vCPU.
+fn cores_of(spec: &VmSpec) -> impl Iterator<Item = usize> {
+    spec.cores.iter().copied().map(usize::from)
 }
 
 fn describe(tree: &Tree<'_>) -> Machine {
@@ -353,7 +408,7 @@ fn build_guest(
     bundle: &Bundle<'static>,
     plan: &Plan,
     ram: &mut HostRam,
-) -> Result<Box<Guest>, String> {
+) -> Result<Guest, String> {
     let damaged = |why: BundleError| why.to_string();
     let a32 = matches!(spec.entry, Entry::A32 { .. });
     if a32 && !arch::has_aarch32() {
@@ -405,17 +460,28 @@ fn build_guest(
     // VMID 0 is no VM's.
     let vttbr = stage2.root().0 | (number as u64 + 1) << 48;
     let controls = vm.controls(spec.trap_wfi);
-    let mut guest = Box::new(Guest::new(
+    let others = spec.secondary.as_ref().map(registers_of);
+    let entries = (0..spec.cores.len())
+        .map(|cpu| {
+            if cpu == 0 {
+                Some(registers_of(&spec.entry))
+            } else {
+                others.clone()
+            }
+        })
+        .collect();
+    let mut guest = Guest::new(
         vm,
         Hardware { memory },
         stage2,
         number,
         vttbr,
         images,
-        registers_of(&spec.entry),
+        entries,
         forwarded,
         controls,
-    ));
+        spec.restart,
+    );
     if let Some(devices) = &spec.record {
         guest.record(devices);
     }

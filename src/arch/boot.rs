@@ -55,5 +55,5 @@ extern "C" fn primary_start(_image: u64, host_tree: u64) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn secondary_start(area: &'static mut CoreArea) -> ! {
     debug_assert_eq!(area.index, core_area::index());
-    guest::serve(area)
+    guest::serve::serve(area)
 }

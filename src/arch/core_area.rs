@@ -1,15 +1,16 @@
-//! What each core has for itself: its vCPU's registers, its stacks, its guest.
+//! What each core has for itself: the registers of the vCPU on it, its stacks, its seats.
 //!
 //! TPIDR_EL2 points at the core's area. The layout is known to boot.S and vectors.S through
 //! the constants below. A guard page under each stack is never mapped.
 
-use super::guest::Guest;
+use super::guest::Seat;
 use super::mmu::PAGE;
 use super::registers::mrs;
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, Ordering};
+use reliquary::sched::Schedule;
 use reliquary::vm::Vcpu;
 
 /// The most cores that a host may have.
@@ -37,8 +38,12 @@ pub struct CoreArea {
     scratch: [u64; 2],
     /// The host's number of this core, from 0 in the order of its device tree.
     pub index: usize,
-    /// The VM that this core serves.
-    pub guest: Option<Box<Guest>>,
+    /// The vCPUs that this core serves.
+    pub seats: Vec<Seat>,
+    /// The one whose registers it holds.
+    pub current: usize,
+    /// Who of several has the core, and when.
+    pub schedule: Option<Schedule>,
     guard: Page,
     stack: [u8; STACK_SIZE],
     emergency_guard: Page,
@@ -64,7 +69,9 @@ impl CoreArea {
             },
             scratch: [0; 2],
             index: 0,
-            guest: None,
+            seats: Vec::new(),
+            current: 0,
+            schedule: None,
             guard: Page([0; PAGE]),
             stack: [0; STACK_SIZE],
             emergency_guard: Page([0; PAGE]),
@@ -103,27 +110,43 @@ pub fn address_of(index: usize) -> u64 {
     first + (index * size_of::<CoreArea>()) as u64
 }
 
-/// Gives core 0, the caller, its guest, and its area for the rest of its life.
+/// What a core serves.
+#[derive(Default)]
+pub struct Work {
+    /// The vCPUs.
+    pub seats: Vec<Seat>,
+    /// Who of several has the core, and when.
+    pub schedule: Option<Schedule>,
+}
+
+/// This core's area, for who has left its stack behind.
+pub fn own() -> &'static mut CoreArea {
+    let area = mrs!("tpidr_el2") as *mut CoreArea;
+    // SAFETY: TPIDR_EL2 is this core's area; the frames that had it are abandoned by the caller.
+    unsafe { &mut *area }
+}
+
+/// Gives core 0, the caller, its work, and its area for the rest of its life.
 ///
 /// # Panics
 ///
 /// On another core, or the second time.
-pub fn prepare_own(guest: Option<Box<Guest>>) -> &'static mut CoreArea {
+pub fn prepare_own(work: Work) -> &'static mut CoreArea {
     static ONCE: AtomicBool = AtomicBool::new(false);
     assert!(index() == 0 && !ONCE.swap(true, Ordering::Relaxed));
     // SAFETY: core 0's area, given out once, by the check above.
     let area = unsafe { &mut *(address_of(0) as *mut CoreArea) };
-    area.guest = guest;
+    (area.seats, area.schedule) = (work.seats, work.schedule);
     area
 }
 
-/// Gives a core that has not been started its number and its guest; returns the address that
+/// Gives a core that has not been started its number and its work; returns the address that
 /// is its context for PSCI CPU_ON.
 ///
 /// # Panics
 ///
 /// If the core has been prepared before.
-pub fn prepare_other(index: usize, guest: Option<Box<Guest>>) -> u64 {
+pub fn prepare_other(index: usize, work: Work) -> u64 {
     static PREPARED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
     assert!(index != 0 && !PREPARED[index].swap(true, Ordering::Relaxed));
     let address = address_of(index);
@@ -131,7 +154,7 @@ pub fn prepare_other(index: usize, guest: Option<Box<Guest>>) -> u64 {
     unsafe {
         let area = address as *mut CoreArea;
         (*area).index = index;
-        (*area).guest = guest;
+        ((*area).seats, (*area).schedule) = (work.seats, work.schedule);
     }
     address
 }

@@ -2,7 +2,7 @@
 //!
 //! Both print what happened, the registers, and a backtrace of return addresses that the host
 //! tool turns into functions, files and lines. What happens next depends on where it was: in
-//! code that ran for one VM, that VM is stopped and its core idles; elsewhere the machine
+//! code that ran for one VM, that VM is stopped and its core goes on without it; elsewhere the machine
 //! stops.
 
 use super::console::Emergency;
@@ -184,10 +184,10 @@ fn backtrace(out: &mut Emergency, from: Option<u64>, mut frame: u64) {
 }
 
 fn after(mut out: Emergency) -> ! {
-    if guest::fails_alone() {
+    if guest::serve::fails_alone() {
         let _ = writeln!(out, "reliquary-el2: this VM is stopped; the others go on");
         drop(out);
-        guest::idle_after_failure()
+        guest::serve::go_on_without_vm()
     }
     let _ = writeln!(out, "reliquary-el2: the machine is stopped");
     drop(out);

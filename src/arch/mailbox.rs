@@ -3,6 +3,7 @@
 //! A VM's objects belong to the cores that run it. A wire, a channel, the monitor and the link
 //! leave what they have in a queue of their own, set a bit here, and wake the core; nobody waits.
 
+use super::guest::calls;
 use core::ops::{BitOr, BitOrAssign};
 use core::sync::atomic::{AtomicU32, Ordering};
 use reliquary::bundle::VM_LIMIT;
@@ -68,7 +69,7 @@ pub fn post(vm: usize, what: Mail) {
     if let Some(word) = BOXES.get(vm) {
         // What was put into a queue before is seen by who takes this.
         word.fetch_or(what.0, Ordering::Release);
-        crate::system::wake_vm(vm);
+        calls::wake(vm);
     }
 }
 

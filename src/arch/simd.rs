@@ -59,3 +59,91 @@ pub fn set(n: u8, value: u128) {
         );
     }
 }
+
+/// All of a guest's SIMD registers, while it does not have the core.
+#[repr(C, align(16))]
+pub struct Simd {
+    v: [u128; 32],
+    fpcr: u64,
+    fpsr: u64,
+}
+
+global_asm!(
+    ".arch_extension fp",
+    ".arch_extension simd",
+    ".section .text.simd, \"ax\"",
+    "simd_save_all:",
+    "stp q0, q1, [x0, #0]",
+    "stp q2, q3, [x0, #32]",
+    "stp q4, q5, [x0, #64]",
+    "stp q6, q7, [x0, #96]",
+    "stp q8, q9, [x0, #128]",
+    "stp q10, q11, [x0, #160]",
+    "stp q12, q13, [x0, #192]",
+    "stp q14, q15, [x0, #224]",
+    "stp q16, q17, [x0, #256]",
+    "stp q18, q19, [x0, #288]",
+    "stp q20, q21, [x0, #320]",
+    "stp q22, q23, [x0, #352]",
+    "stp q24, q25, [x0, #384]",
+    "stp q26, q27, [x0, #416]",
+    "stp q28, q29, [x0, #448]",
+    "stp q30, q31, [x0, #480]",
+    "mrs x1, fpcr",
+    "mrs x2, fpsr",
+    "str x1, [x0, #512]",
+    "str x2, [x0, #520]",
+    "ret",
+    "simd_load_all:",
+    "ldp q0, q1, [x0, #0]",
+    "ldp q2, q3, [x0, #32]",
+    "ldp q4, q5, [x0, #64]",
+    "ldp q6, q7, [x0, #96]",
+    "ldp q8, q9, [x0, #128]",
+    "ldp q10, q11, [x0, #160]",
+    "ldp q12, q13, [x0, #192]",
+    "ldp q14, q15, [x0, #224]",
+    "ldp q16, q17, [x0, #256]",
+    "ldp q18, q19, [x0, #288]",
+    "ldp q20, q21, [x0, #320]",
+    "ldp q22, q23, [x0, #352]",
+    "ldp q24, q25, [x0, #384]",
+    "ldp q26, q27, [x0, #416]",
+    "ldp q28, q29, [x0, #448]",
+    "ldp q30, q31, [x0, #480]",
+    "ldr x1, [x0, #512]",
+    "ldr x2, [x0, #520]",
+    "msr fpcr, x1",
+    "msr fpsr, x2",
+    "ret",
+);
+
+impl Simd {
+    pub const fn new() -> Self {
+        Self {
+            v: [0; 32],
+            fpcr: 0,
+            fpsr: 0,
+        }
+    }
+
+    /// Takes what the registers hold.
+    pub fn save(&mut self) {
+        let _ = &self.v;
+        // SAFETY: stores the registers into `self`, which is laid out as the code has it;
+        // CPTR_EL2.TFP is clear.
+        unsafe {
+            asm!("bl simd_save_all", in("x0") &raw mut *self, out("x1") _, out("x2") _,
+                out("x30") _, options(nostack));
+        }
+    }
+
+    /// Puts it into the registers.
+    pub fn load(&self) {
+        // SAFETY: as in `save`. No code of EL2 has anything in these registers.
+        unsafe {
+            asm!("bl simd_load_all", in("x0") &raw const *self, out("x1") _, out("x2") _,
+                out("x30") _, options(nostack, readonly));
+        }
+    }
+}

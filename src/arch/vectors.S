@@ -74,16 +74,6 @@ serror_exit:
     bl      guest_serror
     b       resume
 
-// Into the guest, with the state in the core's area and an empty EL2 stack.
-    .global enter_guest
-enter_guest:
-    mrs     x0, tpidr_el2
-    ldr     x1, ={stack_bottom}
-    add     x1, x0, x1
-    ldr     x2, ={stack_size}
-    add     sp, x1, x2
-    b       resume
-
 sync_exit:
     save_rest
     mrs     x1, esr_el2
@@ -111,17 +101,17 @@ resume:
     ldp     x0, x1, [x0, #0]
     eret
 
-// Leaves whatever the core's stack held, and idles on it from its top.
-    .global abandon_stack
-abandon_stack:
+// Leaves whatever the core's stack held, and asks on it, from its top, who is next.
+    .global enter_next
+enter_next:
     mrs     x0, tpidr_el2
     ldr     x1, ={stack_bottom}
     add     x1, x0, x1
     ldr     x2, ={stack_size}
     add     sp, x1, x2
     mov     x29, xzr
-    mov     x30, xzr
-    b       idle
+    bl      next_guest
+    b       resume
 
 // An exception of the hypervisor itself. The stack may be what broke (its guard page), so the
 // frame goes to the core's emergency stack. SP_EL0 is the guest's, and the guest is lost.

@@ -2,7 +2,7 @@
 
 use super::{
     ALIGNMENT, Bundle, BundleError, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, MAGIC,
-    MANIFEST_LIMIT, Manifest, Sha256, VmSpec,
+    MANIFEST_LIMIT, Manifest, Schedule, Sha256, VmSpec,
 };
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -25,6 +25,7 @@ impl Builder {
             early_console: None,
             items: Vec::new(),
             vms: Vec::new(),
+            schedule: Schedule::Priority,
         };
         Self {
             manifest,
@@ -59,6 +60,11 @@ impl Builder {
     /// Adds a VM.
     pub fn vm(&mut self, vm: VmSpec) {
         self.manifest.vms.push(vm);
+    }
+
+    /// Says how VMs share cores; without it, by priority.
+    pub fn schedule(&mut self, schedule: Schedule) {
+        self.manifest.schedule = schedule;
     }
 
     /// The bundle's bytes, which [`Bundle::open`] accepts.

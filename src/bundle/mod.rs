@@ -40,7 +40,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The format that this crate writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
 /// The size of the bundle's header in bytes.
@@ -72,6 +72,51 @@ pub struct Manifest {
     pub items: Vec<Item>,
     /// The VMs, in the system file's order. The first one's console has the focus.
     pub vms: Vec<VmSpec>,
+    /// How the VMs share cores.
+    pub schedule: Schedule,
+}
+
+/// How the VMs that have a core in common share it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Schedule {
+    /// The greatest [`VmSpec::priority`] first; equal ones take turns.
+    Priority,
+    /// By a table, the same on every core.
+    Cyclic {
+        /// The slots in their order, which repeat for ever.
+        slots: Vec<Slot>,
+        /// Whether others may have what a slot's owner leaves.
+        slack: bool,
+    },
+}
+
+/// A part of the cyclic schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// The VM, by its number; nobody in an idle slot.
+    pub vm: Option<u8>,
+    /// How long it is, in microseconds.
+    pub us: u32,
+}
+
+/// The longest slot in microseconds.
+pub const SLOT_LIMIT_US: u32 = 10_000_000;
+/// The most slots of a schedule.
+pub const SLOTS_LIMIT: usize = 64;
+
+/// What becomes of a VM that cannot go on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// How often it is restarted within [`within_ms`](Restart::within_ms), at most
+    /// [`TIMES_MAX`](Restart::TIMES_MAX); 0: never.
+    pub times: u8,
+    /// Milliseconds.
+    pub within_ms: u32,
+}
+
+impl Restart {
+    /// The most restarts that are counted.
+    pub const TIMES_MAX: u8 = 8;
 }
 
 /// One packed file.
@@ -100,6 +145,10 @@ pub struct VmSpec {
     pub map: ItemId,
     /// The host core of each vCPU.
     pub cores: Vec<u8>,
+    /// Where cores are shared by priority: the greater runs first.
+    pub priority: u8,
+    /// What becomes of it when it cannot go on.
+    pub restart: Restart,
     /// Whether a WFI traps: then it ends for the VM's own interrupts only, and the hypervisor
     /// counts the time that the VM is idle.
     pub trap_wfi: bool,
@@ -113,6 +162,8 @@ pub struct VmSpec {
     pub card: Option<Card>,
     /// The state in which vCPU 0 starts.
     pub entry: Entry,
+    /// The state in which the others start; none: they are off until they are switched on by PSCI.
+    pub secondary: Option<Entry>,
 }
 
 /// An item's place in the guest's address space.

@@ -8,7 +8,8 @@
 
 use super::{
     ALIGNMENT, BundleError, CORE_LIMIT, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, LOAD_LIMIT,
-    MAGIC, MANIFEST_LIMIT, Manifest, Sha256, VM_LIMIT, VmSpec,
+    MAGIC, MANIFEST_LIMIT, Manifest, Restart, SLOT_LIMIT_US, SLOTS_LIMIT, Schedule, Sha256,
+    VM_LIMIT, VmSpec,
 };
 use crate::board::observe::SEEN_LIMIT;
 use crate::emul::sd_card;
@@ -196,7 +197,7 @@ fn check_counts(manifest: &Manifest) -> Result<(), BundleError> {
     if names.windows(2).any(|pair| pair.first() == pair.last()) {
         return Err(wrong("", "two VMs of one name"));
     }
-    Ok(())
+    check_schedule(manifest)
 }
 
 /// Checks each item's place and the zeroes between them; the offset at which they end.
@@ -238,6 +239,25 @@ fn padded(bytes: &[u8], end: usize, after: &str) -> Result<usize, BundleError> {
     }
 }
 
+fn check_schedule(manifest: &Manifest) -> Result<(), BundleError> {
+    let Schedule::Cyclic { slots, .. } = &manifest.schedule else {
+        return Ok(());
+    };
+    if slots.is_empty() || slots.len() > SLOTS_LIMIT {
+        return Err(wrong("", "a schedule has 1 to 64 slots"));
+    }
+    let known = |vm: u8| usize::from(vm) < manifest.vms.len();
+    for slot in slots {
+        if slot.us == 0 || slot.us > SLOT_LIMIT_US {
+            return Err(wrong("", "a slot is 1 to 10,000,000 us long"));
+        }
+        if slot.vm.is_some_and(|vm| !known(vm)) {
+            return Err(wrong("", "a slot of a VM that there is not"));
+        }
+    }
+    Ok(())
+}
+
 fn check_vm(vm: &VmSpec, manifest: &Manifest) -> Result<(), BundleError> {
     let size_of = |id: ItemId| manifest.items.get(usize::from(id.0)).map(|item| item.size);
     if vm.name.is_empty() {
@@ -248,6 +268,9 @@ fn check_vm(vm: &VmSpec, manifest: &Manifest) -> Result<(), BundleError> {
     }
     if vm.cores.is_empty() || vm.cores.len() > CORE_LIMIT {
         return Err(wrong(&vm.name, "a VM has 1 to 8 vCPUs"));
+    }
+    if vm.restart.times > Restart::TIMES_MAX {
+        return Err(wrong(&vm.name, "restarts that are not counted"));
     }
     let recorded = vm.record.iter().flatten();
     if recorded.max().is_some_and(|device| *device >= SEEN_LIMIT) {

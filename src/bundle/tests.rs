@@ -14,11 +14,14 @@ fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
         name: name.into(),
         map,
         cores: vec![0],
+        priority: 0,
+        restart: Restart::default(),
         trap_wfi: true,
         record: None,
         loads,
         card: None,
         entry,
+        secondary: None,
     }
 }
 
@@ -264,6 +267,18 @@ fn a_manifest_that_cannot_be_is_refused_by_name() {
     };
     let sound = vm("a", ItemId(0), vec![]);
     assert!(Bundle::open(&forge(&with(sound.clone()))).is_ok());
+    let schedule = |slots: Vec<Slot>| Manifest {
+        schedule: Schedule::Cyclic {
+            slots,
+            slack: false,
+        },
+        ..with(sound.clone())
+    };
+    let slot = |vm, us| Slot { vm, us };
+    assert!(Bundle::open(&forge(&schedule(vec![slot(Some(0), 1), slot(None, 9)]))).is_ok());
+    assert!(error(&schedule(vec![])).contains("1 to 64 slots"));
+    assert!(error(&schedule(vec![slot(Some(0), 0)])).contains("10,000,000 us"));
+    assert!(error(&schedule(vec![slot(Some(1), 5)])).contains("that there is not"));
     let cores = vec![0; 9];
     assert!(
         error(&with(VmSpec {

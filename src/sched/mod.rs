@@ -188,7 +188,7 @@ impl Schedule {
         // From the one behind the last on, so that equals follow each other.
         let count = self.seats.len();
         for step in 1..=count {
-            let index = self.last.wrapping_add(step) % count.max(1);
+            let index = self.last.wrapping_add(step).checked_rem(count).unwrap_or(0);
             let Some(seat) = self.seats.get(index).copied() else {
                 continue;
             };

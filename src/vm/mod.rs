@@ -55,6 +55,7 @@ use cpu::Model;
 use debug::Debug;
 use el2_controls::El2Controls;
 use pmu::Pmu;
+pub use psci::CpuStart;
 use report::{Reason, Report, Stopped};
 use timer::PhysicalTimer;
 
@@ -199,6 +200,10 @@ pub enum Next {
     /// WFI or WFE was trapped: enter again when [`Vm::lines`] has one high, at
     /// [`Vm::deadline`], or after a host interrupt.
     Wait,
+    /// Resume, and start another CPU that was off.
+    CpuOn(CpuStart),
+    /// The CPU is off.
+    CpuOff,
     /// The board resets: build the VM's objects and its memory anew, and enter.
     Reset,
     /// The guest switched its board off.
@@ -247,6 +252,8 @@ impl Clock {
 /// What of a vCPU is kept here and not in the hardware.
 #[derive(Clone, Debug, Default)]
 struct CpuState {
+    /// Whether it is switched on.
+    on: bool,
     mpidr: u64,
     csselr: u32,
     actlr: u32,
@@ -399,6 +406,7 @@ impl Vm {
     /// has reset. `regs` are the guest's; what the metal enters with may be one step of ours.
     pub fn enter(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) {
         if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
+            state.on = true;
             state.step = Step::None;
             state.virtual_level = false;
             state.note();

@@ -1,12 +1,11 @@
 //! Power state coordination: PSCI 0.1 to 1.1 (DEN 0022E, 5) and the SMC calling convention's
 //! version call (DEN 0028D, 7), by HVC or SMC as the map's psci node says.
 //!
-//! Known deviation: one vCPU runs, so CPU_ON of another CPU of the map is INVALID_PARAMETERS,
-//! and CPU_SUSPEND is a standby whatever state it asks for.
+//! Known deviation: CPU_SUSPEND is a standby whatever state it asks for.
 
 use super::Next;
 use super::Vm;
-use crate::vcpu::Vcpu;
+use crate::vcpu::{Vcpu, mode, psr};
 
 const SUCCESS: i32 = 0;
 const NOT_SUPPORTED: i32 = -1;
@@ -108,14 +107,34 @@ impl Vm {
                     Next::Wait
                 };
             }
-            // The only CPU that runs: nobody is left to switch it on.
-            Some(Function::CpuOff) => DENIED,
-            Some(Function::CpuOn) => match self.cpu_of(argument(1)) {
-                Some(0) => ALREADY_ON,
-                _ => INVALID_PARAMETERS,
-            },
+            // The last one: nobody is left to switch it on.
+            Some(Function::CpuOff) if self.cpus.iter().filter(|c| c.on).count() < 2 => DENIED,
+            Some(Function::CpuOff) => {
+                if let Some(own) = self.cpus.get_mut(usize::from(cpu)) {
+                    own.on = false;
+                }
+                return Next::CpuOff;
+            }
+            Some(Function::CpuOn) => {
+                let start = CpuStart {
+                    cpu: 0,
+                    pc: argument(2),
+                    context: argument(3),
+                    aarch64,
+                };
+                match self.cpu_of(argument(1)) {
+                    None => INVALID_PARAMETERS,
+                    Some(other) => match self.switch_on(other) {
+                        Some(cpu) => {
+                            regs.set_x(0, 0);
+                            return Next::CpuOn(CpuStart { cpu, ..start });
+                        }
+                        None => ALREADY_ON,
+                    },
+                }
+            }
             Some(Function::AffinityInfo) => match (self.cpu_of(argument(1)), argument(2)) {
-                (Some(0), 0) => ON,
+                (Some(other), 0) if self.cpus.get(other).is_some_and(|c| c.on) => ON,
                 (Some(_), 0) => OFF,
                 _ => INVALID_PARAMETERS,
             },
@@ -144,6 +163,13 @@ impl Vm {
         Next::Resume
     }
 
+    /// A CPU that was off is on from now on: its number.
+    fn switch_on(&mut self, cpu: usize) -> Option<u8> {
+        let state = self.cpus.get_mut(cpu).filter(|state| !state.on)?;
+        state.on = true;
+        u8::try_from(cpu).ok()
+    }
+
     /// The CPU with this affinity.
     fn cpu_of(&self, affinity: u64) -> Option<usize> {
         self.board
@@ -151,6 +177,38 @@ impl Vm {
             .cpus
             .iter()
             .position(|c| c.affinity == affinity)
+    }
+}
+
+/// A CPU that is switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuStart {
+    /// Its number.
+    pub cpu: u8,
+    /// `entry_point_address`: bit 0 of an AArch32 one means Thumb.
+    pub pc: u64,
+    /// `context_id`, which it finds in R0 or X0.
+    pub context: u64,
+    /// Whether it is in AArch64 state.
+    pub aarch64: bool,
+}
+
+impl CpuStart {
+    /// The state in which it starts (DEN 0022E, 6.4): with interrupts masked, at EL1 or in Supervisor
+    /// mode.
+    pub fn entry(&self) -> Vcpu {
+        let mut x = [0; 31];
+        if let Some(first) = x.first_mut() {
+            *first = self.context;
+        }
+        let masks = psr::A | psr::I | psr::F;
+        let thumb = if self.pc & 1 != 0 { psr::T } else { 0 };
+        let (pc, spsr) = if self.aarch64 {
+            (self.pc, psr::DAIF | psr::EL1H)
+        } else {
+            (self.pc & 0xffff_fffe, mode::SVC | masks | thumb)
+        };
+        Vcpu { x, pc, spsr }
     }
 }
 

@@ -894,7 +894,7 @@ fn a_million_random_traps_never_panic_and_each_is_answered() {
             };
             let next = g.vm.trap(0, &mut g.regs, &mut g.core, trap);
             answers[match next {
-                Next::Resume => 0,
+                Next::Resume | Next::CpuOn(_) | Next::CpuOff => 0,
                 Next::Ask(_) => 1,
                 Next::Wait => 2,
                 Next::Reset => 3,

@@ -124,23 +124,3 @@ pub fn check_pass_through(system: &System, host: &Host, vms: &[PreparedVm]) -> V
     }
     faults
 }
-
-/// A core serves one VM, as one vCPU.
-pub fn check_cores(system: &System) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut taken: Vec<(u8, &str)> = Vec::new();
-    for vm in &system.vms {
-        for core in &vm.cores.value {
-            if let Some((_, owner)) = taken.iter().find(|(taken, _)| taken == core) {
-                let what = format!("vm.{}: core {core} is vm.{owner}'s already", vm.name.value);
-                faults.push(
-                    Fault::new(what)
-                        .at(&system.file, vm.cores.line)
-                        .mend("give each vCPU a core of its own"),
-                );
-            }
-            taken.push((*core, &vm.name.value));
-        }
-    }
-    faults
-}

@@ -4,11 +4,14 @@
 //! - [`kernel`]: what a kernel's file is, by its magic.
 //! - [`board`]: a VM's board: its resource map, at the VM's size.
 //! - [`place`]: where a VM's images go, and how it is entered.
+//! - [`sharing`]: how VMs share cores, and what becomes of one that fails.
 //! - [`prepare`]: all of it together, with everything that can be wrong.
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::line_of;
 use crate::workspace;
 use reader::{Located, Source, Table};
+use reliquary::bundle::Restart;
+use sharing::Sharing;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -21,6 +24,7 @@ pub mod place;
 pub mod prepare;
 pub mod reader;
 pub(crate) mod reference;
+pub mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +41,8 @@ pub struct System {
     pub host: Located<String>,
     /// The VMs, in the file's order.
     pub vms: Vec<Vm>,
+    /// How they share cores.
+    pub sharing: Sharing,
 }
 
 /// One `[vm.NAME]`.
@@ -48,6 +54,10 @@ pub struct Vm {
     pub board: Located<String>,
     /// The host core of each vCPU.
     pub cores: Located<Vec<u8>>,
+    /// Where cores are shared by priority: the greater runs first.
+    pub priority: u8,
+    /// What becomes of it when it cannot go on.
+    pub restart: Restart,
     /// Unless `wfi = "direct"`: its WFI traps, so that it wakes for its own interrupts only, and
     /// the account at its end has its idle time.
     pub trap_wfi: bool,
@@ -166,6 +176,10 @@ impl System {
                 Vec::new()
             }
         };
+        let schedule = top.take("schedule");
+        let sharing = schedule.map_or_else(Sharing::by_priority, |value| {
+            Sharing::read(&mut source, &value)
+        });
         top.finish(&mut source);
         if !source.faults.is_empty() {
             return Err(Faults(source.faults));
@@ -182,6 +196,7 @@ impl System {
                 line: 1,
             }),
             vms,
+            sharing,
         })
     }
 }
@@ -216,6 +231,10 @@ fn read_vm(
     let entry = table
         .take("entry")
         .map(|entry| read_entry(source, &title, &entry));
+    let priority = table.take("priority");
+    let priority = priority.map_or(0, |value| sharing::read_priority(source, &value));
+    let restart = table.take("restart");
+    let restart = restart.map(|value| sharing::read_restart(source, &value));
     let wfi = table.text(source, "wfi");
     let trap_wfi = wfi.as_ref().is_none_or(|wfi| wfi.value != "direct");
     if let Some(wfi) = wfi.filter(|wfi| trap_wfi && wfi.value != "trap") {
@@ -227,6 +246,8 @@ fn read_vm(
     }
     table.finish(source);
     Some(Vm {
+        priority,
+        restart: restart.unwrap_or_default(),
         trap_wfi,
         cores: cores.unwrap_or(Located {
             value: vec![0],

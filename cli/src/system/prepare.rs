@@ -5,11 +5,11 @@ use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, Sd, System, Vm, limits};
+use super::{Image, Sd, System, Vm, limits, sharing};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::bundle::{Builder, Card, Entry, Load, VmSpec};
+use reliquary::bundle::{Builder, Card, Entry, Load, Restart, Schedule, VmSpec};
 use reliquary::emul::sd_card;
 use std::fs;
 
@@ -25,6 +25,8 @@ pub struct Prepared {
     pub host: Host,
     /// Its VMs.
     pub vms: Vec<PreparedVm>,
+    /// How they share cores.
+    pub schedule: Schedule,
 }
 
 /// A VM with all its bytes.
@@ -34,6 +36,10 @@ pub struct PreparedVm {
     pub name: String,
     /// The host core of each vCPU.
     pub cores: Vec<u8>,
+    /// Where cores are shared by priority: the greater runs first.
+    pub priority: u8,
+    /// What becomes of it when it cannot go on.
+    pub restart: Restart,
     /// Whether its WFI traps.
     pub trap_wfi: bool,
     /// The devices that are recorded, if any are.
@@ -46,6 +52,8 @@ pub struct PreparedVm {
     pub card: Option<PreparedCard>,
     /// How it starts.
     pub entry: Entry,
+    /// How its other vCPUs start, if not by PSCI.
+    pub secondary: Option<Entry>,
 }
 
 /// A memory card with its bytes.
@@ -102,12 +110,13 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
         faults.extend(limits::check_host(system, host, &vms));
         faults.extend(limits::check_pass_through(system, host, &vms));
     }
-    faults.extend(limits::check_cores(system));
+    faults.extend(sharing::check(system));
     match host {
         Some(host) if faults.is_empty() => Ok(Prepared {
             name: system.name.clone(),
             host,
             vms,
+            schedule: system.sharing.packed(system),
         }),
         _ => {
             // Two VMs of one board find the same fault in its map.
@@ -216,12 +225,15 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
     Ok(PreparedVm {
         name,
         cores,
+        priority: vm.priority,
+        restart: vm.restart,
         trap_wfi: vm.trap_wfi,
         record: None,
         board,
         placed,
         card,
         entry,
+        secondary: None,
     })
 }
 
@@ -405,13 +417,17 @@ impl Prepared {
                 name: vm.name,
                 map,
                 cores: vm.cores,
+                priority: vm.priority,
+                restart: vm.restart,
                 trap_wfi: vm.trap_wfi,
                 record: vm.record,
                 loads,
                 card,
                 entry: vm.entry,
+                secondary: vm.secondary,
             });
         }
+        bundle.schedule(self.schedule);
         Ok(bundle.finish().map_err(refused)?)
     }
 }

@@ -1,12 +1,12 @@
 //! The host's interrupts while a VM has the core: forwarded to its board, or served.
 
-use super::{CPU, Guest};
+use super::{After, Guest, Seat, State, calls};
 use crate::arch::mailbox::{self, Mail};
-use crate::arch::registers::mrs;
+use crate::arch::registers::msr;
 use crate::arch::{console, counter, gic};
 use reliquary::board::World;
 use reliquary::units::{Instant, ticks_in};
-use reliquary::vm::{Core as _, Next};
+use reliquary::vm::{Core as _, Next, Vcpu};
 
 impl Guest {
     /// The guest may have dealt with an interrupt that stays active on the host until its
@@ -38,78 +38,132 @@ impl Guest {
         self.vm.board().host_interrupt(&world, index, level);
     }
 
-    /// Sets the hypervisor's timer for the board's deadline, or for the link's if that is first.
-    pub(super) fn arm(&mut self, deadline: Option<Instant>, flush: Option<u64>) {
-        let now = counter::now();
-        self.armed = deadline;
-        self.flush_at = flush.map(|ticks| self.flush_at.unwrap_or(now + ticks));
-        let board = deadline.map(|at| {
-            let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
-            ticks.saturating_add(mrs!("cntvoff_el2"))
-        });
-        match board.into_iter().chain(self.flush_at).min() {
-            None => counter::disarm(),
-            Some(at) => counter::arm(at),
+    /// Interrupts of passed-through devices that came while another VM had the core.
+    pub(super) fn take_late(&mut self) {
+        let mut late = if self.forwarded.is_empty() {
+            0
+        } else {
+            calls::late(self.number)
+        };
+        // At most 64 rounds: a bit each.
+        while late != 0 {
+            let index = late.trailing_zeros() as usize;
+            late &= late - 1;
+            if let Some(forwarded) = self.forwarded.get_mut(index) {
+                forwarded.1 = true;
+                self.host_interrupt(index, true);
+            }
         }
     }
 
-    /// Interrupts that are pending for this core, all of them.
-    pub(super) fn take_interrupts(&mut self) -> Next {
+    /// Sets the hypervisor's timer for the board's deadline, or for the link's or the scheduler's if
+    /// that is first.
+    pub(super) fn arm(&self, seat: &mut Seat, deadline: Option<Instant>, flush: Option<u64>) {
+        seat.armed = deadline;
+        seat.flush_at = flush.map(|ticks| seat.flush_at.unwrap_or_else(|| counter::now() + ticks));
+        let board = deadline.map_or(u64::MAX, |at| {
+            let ticks = ticks_in(at.0, self.hardware.hz()).saturating_add(1);
+            ticks.saturating_add(self.began)
+        });
+        match board.min(seat.until).min(seat.flush_at.unwrap_or(u64::MAX)) {
+            u64::MAX => counter::disarm(),
+            at => counter::arm(at),
+        }
+    }
+
+    /// Takes the interrupts that are pending for this core, all of them. Whether the hypervisor's
+    /// timer was among them.
+    pub(super) fn acknowledge(&mut self, seat: &mut Seat) -> bool {
         self.account.interrupts += 1;
-        self.resample_forwarded();
         let mut fired = false;
         loop {
             let id = gic::acknowledge();
             if id >= gic::SPURIOUS {
-                break;
+                return fired;
             }
             gic::end(id);
             match id {
+                counter::VIRTUAL_TIMER if seat.state == State::Off => msr!("cntv_ctl_el0", 0),
                 counter::VIRTUAL_TIMER => {
-                    self.timer_forwarded = true;
-                    self.vm.virtual_timer(CPU, &mut self.hardware, true);
+                    seat.timer_forwarded = true;
+                    seat.wakes = 0;
+                    self.vm.virtual_timer(seat.cpu, &mut self.hardware, true);
                     continue; // stays active until the guest has dealt with it
                 }
                 counter::HYPERVISOR_TIMER => {
                     fired = true;
                     counter::disarm();
-                    if self.flush_at.is_some_and(|at| counter::now() >= at) {
-                        self.flush_at = None;
-                        if let Some(recorder) = &mut self.recorder {
-                            recorder.settle(self.vm.board());
-                        }
-                        console::flush_some();
-                    }
+                    self.flush(seat);
                 }
                 gic::WAKE => {}
                 other => {
                     if let Some(index) = self.forwarded.iter().position(|f| f.0 == other) {
                         self.forwarded[index].1 = true;
+                        seat.wakes = 0;
                         self.host_interrupt(index, true);
                         continue;
                     }
-                    super::serve_or_disable(other);
+                    if calls::interrupt(other) {
+                        continue;
+                    }
+                    super::serve::serve_or_disable(other);
                 }
             }
             gic::deactivate(id);
         }
-        let next = self.vm.catch_up(CPU, &mut self.hardware);
-        if mailbox::is_full(self.number) {
-            self.take_mail();
+    }
+
+    /// What the link waits with, if it is time.
+    fn flush(&mut self, seat: &mut Seat) {
+        if seat.flush_at.is_some_and(|at| counter::now() >= at) {
+            seat.flush_at = None;
+            if let Some(recorder) = &mut self.recorder {
+                recorder.settle(self.vm.board());
+            }
+            console::flush_some();
         }
+    }
+
+    /// What an interrupt has brought while the guest ran.
+    pub(super) fn take_interrupts(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
+        self.resample_forwarded();
+        let fired = self.acknowledge(seat);
+        if calls::is_called(seat.vm, seat.cpu) {
+            let after = self.attend(seat, vcpu);
+            if after == After::Choose {
+                return after;
+            }
+        }
+        let next = self.vm.catch_up(seat.cpu, &mut self.hardware);
         if fired {
-            self.arm(self.vm.deadline(), console::flush_due(self.hardware.hz()));
+            self.arm(
+                seat,
+                self.vm.deadline(),
+                console::flush_due(self.hardware.hz()),
+            );
         }
-        self.before_entry();
-        next
+        let after = match next {
+            Next::Resume => self.before_entry(seat),
+            next => self.act(next, seat, vcpu),
+        };
+        // Others of this core may have been called, or their time has come.
+        if seat.until == u64::MAX {
+            after
+        } else {
+            After::Choose
+        }
     }
 
     /// What others ask of this VM.
-    fn take_mail(&mut self) {
+    pub(super) fn take_mail(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) {
+        if !mailbox::is_full(self.number) {
+            return;
+        }
         let mail = mailbox::take(self.number);
-        if mail.has(Mail::INPUT) {
+        if mail.has(Mail::INPUT) && self.online != 0 {
             self.receive();
         }
+        self.obey(mail, seat, vcpu);
     }
 
     /// Bytes for this VM's console, as many as its UART takes now.

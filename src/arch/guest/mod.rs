@@ -1,30 +1,39 @@
-//! A VM on its core: entered, left, and served until it stops.
+//! VMs on their cores: entered, left, and served until they stop.
 //!
-//! Every exit ends in [`Guest::before_entry`], which brings the interrupt inputs, the
-//! hypervisor's timer and the console up to the board's state.
+//! A core has *seats*, one for each vCPU that it serves ([`seat`]); the registers of one of them are in
+//! the core ([`context`]), and [`serve`] decides of which. Every exit ends in
+//! [`Guest::before_entry`], which brings the interrupt inputs, the hypervisor's timer and the console up
+//! to the board's state, or in [`serve::choose`], if the vCPU is not to be entered again now.
 
 mod account;
+pub mod calls;
+mod context;
 mod interrupts;
+mod life;
+mod seat;
+pub mod serve;
 mod windows;
 
-use crate::arch::core_area::{self, CoreArea};
+use crate::arch::core_area::CoreArea;
 use crate::arch::hardware::{self, Hardware};
 use crate::arch::recorder::Recorder;
 use crate::arch::registers::{mrs, msr};
-use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
-use account::{Account, Thousandths};
+use crate::arch::{barrier_isb, console, counter, gic};
+use account::Account;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use reliquary::board::{BoardAsk, News};
-use reliquary::units::{Instant, Ipa, ns_for};
+use life::{Crashes, Phase, Wish};
+use reliquary::board::{BoardAsk, CpuLines, News};
+use reliquary::bundle::Restart;
+use reliquary::units::{Ipa, ns_for, ticks_in};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
 use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
+pub use seat::{GuestCell, Seat, State};
 pub use windows::{Image, Place};
 
-/// A VM that a core serves.
+/// A VM, whichever of its vCPUs have a core.
 pub struct Guest {
     /// The virtual machine.
     pub vm: Vm,
@@ -42,14 +51,25 @@ pub struct Guest {
     pub forwarded: Vec<(u32, bool)>,
     /// What is in memory when it starts.
     pub images: Vec<Image>,
-    /// The state in which vCPU 0 starts.
-    pub entry: Vcpu,
-    /// What the next entry writes to HCR_EL2.
-    pub hcr: u64,
-    /// The virtual timer's host interrupt is active: the guest has not dealt with it yet.
-    pub timer_forwarded: bool,
-    /// The deadline for which the hypervisor's timer is armed.
-    pub armed: Option<Instant>,
+    /// The state in which each vCPU starts at a reset; none: it is switched on by another.
+    pub entries: Vec<Option<Vcpu>>,
+    /// vCPUs that are to start, and how.
+    starts: Vec<Option<Vcpu>>,
+    /// The interrupt inputs of each vCPU, as its core was told last.
+    told: Vec<CpuLines>,
+    /// What the host's counter was at the board's time 0: CNTVOFF_EL2.
+    pub began: u64,
+    /// Counts the resets.
+    life: u32,
+    phase: Phase,
+    /// What becomes of it after a crash.
+    pub restart: Restart,
+    crashes: Crashes,
+    /// What is to be done when all vCPUs are still.
+    wish: Option<Wish>,
+    /// vCPUs that are on, and those of them that are still: bit n is vCPU n.
+    online: u32,
+    parked: u32,
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
@@ -59,40 +79,23 @@ pub struct Guest {
     /// Whether traps may be answered at once: no interrupt of the host's is to be looked at again,
     /// and nothing waits.
     pub at_once: bool,
-    /// When this core flushes the link, on the host's counter, if it owes that.
-    pub flush_at: Option<u64>,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
     /// Counts and times, for the account at the end.
     pub account: Account,
 }
 
-/// vCPU numbers are those of the board; a VM has one.
-const CPU: u8 = 0;
-
-/// Cores that run a guest's code in the guarded region now: a panic there stops one VM.
-static GUARDED: [AtomicBool; core_area::CORES_MAX] =
-    [const { AtomicBool::new(false) }; core_area::CORES_MAX];
-/// VMs that have not ended, so that the machine knows when it is done.
-static RUNNING: AtomicU32 = AtomicU32::new(0);
-
-/// Counts a VM in, before its core starts.
-pub fn will_run() {
-    RUNNING.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counts a VM out whose core did not start.
-pub fn will_not_run() {
-    RUNNING.fetch_sub(1, Ordering::Relaxed);
-}
-
-/// Whether a panic on this core concerns one VM only.
-pub fn fails_alone() -> bool {
-    GUARDED[core_area::index()].swap(false, Ordering::Relaxed)
+/// What a core does after an exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// Goes back to the vCPU.
+    Enter,
+    /// Asks who is next.
+    Choose,
 }
 
 impl Guest {
-    /// A VM that has not been entered yet.
+    /// A VM that has not been entered yet, all of its vCPUs off.
     #[allow(clippy::too_many_arguments)] // each is a part, and this is where they meet
     pub fn new(
         vm: Vm,
@@ -101,9 +104,10 @@ impl Guest {
         number: usize,
         vttbr: u64,
         images: Vec<Image>,
-        entry: Vcpu,
+        entries: Vec<Option<Vcpu>>,
         forwarded: Vec<(u32, bool)>,
         controls: El2Controls,
+        restart: Restart,
     ) -> Self {
         Self {
             vm,
@@ -115,13 +119,19 @@ impl Guest {
             at_once: forwarded.is_empty(),
             forwarded,
             images,
-            entry,
-            hcr: controls.hcr,
-            timer_forwarded: false,
-            armed: None,
+            starts: entries.clone(),
+            told: entries.iter().map(|_| CpuLines::default()).collect(),
+            entries,
+            began: 0,
+            life: 0,
+            phase: Phase::Running,
+            restart,
+            crashes: Crashes::default(),
+            wish: None,
+            online: 0,
+            parked: 0,
             typed_ahead: false,
             waiting: News::default(),
-            flush_at: None,
             recorder: None,
             account: Account::default(),
         }
@@ -135,89 +145,114 @@ impl Guest {
         (self.waiting, self.at_once) = (News::CONSOLE, false);
     }
 
-    /// Loads EL2's registers for this VM and EL1's reset state.
-    fn load_registers(&mut self, area_vcpu: &mut Vcpu) {
-        let identity = self.vm.identity(CPU);
+    /// EL2's registers for this VM and this vCPU.
+    fn load_controls(&self, seat: &Seat) {
+        let identity = self.vm.identity(seat.cpu);
         msr!("vpidr_el2", identity.midr);
         msr!("vmpidr_el2", identity.mpidr);
         msr!("vttbr_el2", self.vttbr);
+        msr!("hstr_el2", self.controls.hstr);
+        msr!("cntvoff_el2", self.began);
+        msr!("hcr_el2", seat.hcr);
+    }
+
+    /// Those that are alike for every VM.
+    fn load_common_controls(&self) {
         let pa_range = (mrs!("id_aa64mmfr0_el1") & 0xf).min(2);
         msr!("vtcr_el2", self.controls.vtcr | pa_range << 16);
-        msr!("hstr_el2", self.controls.hstr);
         msr!("cptr_el2", self.controls.cptr);
         msr!(
             "mdcr_el2",
             self.controls.mdcr | (mrs!("pmcr_el0") >> 11 & 0x1f)
         );
         msr!("cnthctl_el2", self.controls.cnthctl);
-        let began = counter::now();
-        msr!("cntvoff_el2", began);
-        if let Some(recorder) = &mut self.recorder {
-            let host = ns_for(began, counter::hz());
-            recorder.begins(self.vm.board(), host);
+        msr!("oslar_el1", 0); // a locked OS lock keeps breakpoints from matching
+    }
+
+    /// A vCPU begins, with EL1's reset state in the core.
+    fn begin(&mut self, seat: &mut Seat, vcpu: &mut Vcpu, entry: Vcpu) {
+        if core::mem::take(&mut seat.timer_forwarded) {
+            gic::deactivate(counter::VIRTUAL_TIMER);
         }
+        let first = self.online == 0;
+        if first {
+            self.began = counter::now();
+            if let Some(recorder) = &mut self.recorder {
+                recorder.begins(self.vm.board(), ns_for(self.began, counter::hz()));
+            }
+            self.account = Account::begin();
+        }
+        self.online |= 1 << seat.cpu;
+        (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
+        seat.hcr = self.controls.hcr;
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
-        msr!("oslar_el1", 0); // a locked OS lock keeps breakpoints from matching
+        self.load_common_controls();
+        self.load_controls(seat);
         barrier_isb();
         hardware::reset_el1(self.controls.hcr & hcr::RW == 0);
-        self.hcr = self.controls.hcr;
-        msr!("hcr_el2", self.hcr);
+        seat.context.load_nothing();
         barrier_isb();
         // SAFETY: drops this VMID's stale translations, if it ever had any.
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
-        *area_vcpu = self.entry.clone();
-        self.vm.enter(CPU, area_vcpu, &mut self.hardware);
-        self.account = Account::begin();
+        *vcpu = entry;
+        self.vm.enter(seat.cpu, vcpu, &mut self.hardware);
     }
 
     /// A synchronous exception that takes more than an answer.
     #[inline(never)]
-    fn sync(&mut self, vcpu: &mut Vcpu, esr: u64) {
+    fn sync(&mut self, seat: &mut Seat, vcpu: &mut Vcpu, esr: u64) -> After {
         self.resample_forwarded();
-        match self.vm.trap(CPU, vcpu, &mut self.hardware, trap_of(esr)) {
-            Next::Resume => self.before_return(),
-            next => self.act(next, vcpu),
+        match self
+            .vm
+            .trap(seat.cpu, vcpu, &mut self.hardware, trap_of(esr))
+        {
+            Next::Resume => self.before_return(seat),
+            next => self.act(next, seat, vcpu),
         }
     }
 
     /// After an access that may have changed something.
     #[inline(never)]
-    fn look(&mut self, vcpu: &mut Vcpu) {
+    fn look(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         match self.vm.asks() {
-            Next::Resume => self.before_return(),
-            next => self.act(next, vcpu),
+            Next::Resume => self.before_return(seat),
+            next => self.act(next, seat, vcpu),
         }
     }
 
     /// Before the guest goes on after a trap that asked for nothing: most change nothing for
     /// [`bring_up`](Guest::bring_up).
     #[inline]
-    fn before_return(&mut self) {
+    fn before_return(&mut self, seat: &mut Seat) -> After {
         let news = self.vm.take_news() | self.waiting;
-        if !news.is_none() {
-            self.bring_up(news);
+        if news.is_none() {
+            After::Enter
+        } else {
+            self.bring_up(seat, news)
         }
     }
 
     /// Interrupt inputs, timer and console, as the board has them now.
-    fn before_entry(&mut self) {
+    fn before_entry(&mut self, seat: &mut Seat) -> After {
         let news = self.vm.take_news();
-        self.bring_up(news | News::ALL);
+        self.bring_up(seat, news | News::ALL)
     }
 
     /// What of it `news` tells.
-    fn bring_up(&mut self, mut news: News) {
+    fn bring_up(&mut self, seat: &mut Seat, mut news: News) -> After {
+        let mut after = After::Enter;
         if news.has(News::CONSOLE) && self.typed_ahead {
             self.receive();
             news |= self.vm.take_news();
         }
-        if news.has(News::TIMER) && self.timer_forwarded && !self.vm.virtual_timer_is_high(CPU) {
-            self.timer_forwarded = false;
+        if news.has(News::TIMER) && seat.timer_forwarded && !self.vm.virtual_timer_is_high(seat.cpu)
+        {
+            seat.timer_forwarded = false;
             gic::deactivate(counter::VIRTUAL_TIMER);
         }
         if news.has(News::LINES) {
-            let lines = self.vm.lines(CPU);
+            let lines = self.vm.lines(seat.cpu);
             let mut wanted = self.controls.hcr;
             if lines.irq {
                 wanted |= hcr::VI;
@@ -225,25 +260,46 @@ impl Guest {
             if lines.fiq {
                 wanted |= hcr::VF;
             }
-            if wanted != self.hcr {
-                self.hcr = wanted;
+            if wanted != seat.hcr {
+                seat.hcr = wanted;
                 msr!("hcr_el2", wanted);
+            }
+            if self.told.len() > 1 {
+                after = self.tell_others(seat.cpu);
             }
         }
         if news.has(News::CONSOLE) {
-            self.drain();
+            self.drain(seat);
         }
         if news.has(News::DEADLINE) {
             let deadline = self.vm.deadline();
-            if deadline != self.armed {
-                self.arm(deadline, self.flush_due());
+            if deadline != seat.armed {
+                self.arm(seat, deadline, self.flush_due());
             }
         }
+        after
+    }
+
+    /// Calls the other vCPUs whose interrupt inputs have changed.
+    #[inline(never)]
+    fn tell_others(&mut self, own: u8) -> After {
+        let mut after = After::Enter;
+        for cpu in 0..self.told.len() as u8 {
+            let lines = self.vm.lines(cpu);
+            let told = &mut self.told[usize::from(cpu)];
+            if core::mem::replace(told, lines) != lines
+                && cpu != own
+                && calls::call(self.number, cpu)
+            {
+                after = After::Choose;
+            }
+        }
+        after
     }
 
     /// Takes what the console has sent, and sees that the link sends it.
     #[inline(never)]
-    fn drain(&mut self) {
+    fn drain(&mut self, seat: &mut Seat) {
         let mut drained = console::Drained::Nothing;
         if self.vm.board().console_sends() {
             let now = self.vm.now(&self.hardware);
@@ -261,8 +317,8 @@ impl Guest {
         };
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
         let flush = self.flush_due();
-        if flush.is_some() != self.flush_at.is_some() {
-            self.arm(self.vm.deadline(), flush);
+        if flush.is_some() != seat.flush_at.is_some() {
+            self.arm(seat, self.vm.deadline(), flush);
         }
     }
 
@@ -270,67 +326,82 @@ impl Guest {
         console::flush_due(self.hardware.hz())
     }
 
-    /// What a trap asked for, until the guest can be entered again.
-    fn act(&mut self, mut next: Next, vcpu: &mut Vcpu) {
+    /// What a trap asked for, until the guest can be entered again, or not.
+    fn act(&mut self, mut next: Next, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         loop {
             match next {
-                Next::Resume => break,
+                Next::Resume => return self.before_entry(seat),
                 Next::Ask(ask) => {
                     if let BoardAsk::DirectReads { window, on } = ask {
                         self.switch_direct_reads(window, on);
                     }
                     // Nothing else of a board is the metal's to change, but there may be more.
                     next = match self.vm.board().take_ask() {
-                        None => break,
+                        None => Next::Resume,
                         Some(BoardAsk::Reset) => Next::Reset,
                         Some(BoardAsk::PowerOff) => Next::PowerOff,
                         Some(more) => Next::Ask(more),
                     };
                 }
-                Next::Wait => match self.wait() {
-                    None => break,
-                    Some(other) => next = other,
-                },
+                Next::Wait => return self.wait(seat),
+                Next::CpuOn(other) => {
+                    let mut after = After::Enter;
+                    if let Some(start) = self.starts.get_mut(usize::from(other.cpu)) {
+                        *start = Some(other.entry());
+                        if calls::call(self.number, other.cpu) {
+                            after = After::Choose;
+                        }
+                    }
+                    let own = self.before_entry(seat);
+                    return if own == After::Choose { own } else { after };
+                }
+                Next::CpuOff => {
+                    self.online &= !(1 << seat.cpu);
+                    seat.state = State::Off;
+                    return After::Choose;
+                }
                 Next::Reset => {
                     log::info!("vm.{}: the guest resets its board", self.vm.name());
-                    self.restart(vcpu);
-                    break;
+                    return self.want(Wish::Reset, seat, vcpu);
                 }
-                Next::PowerOff => self.end("the guest switched its board off"),
+                Next::PowerOff => return self.want(Wish::PowerOff, seat, vcpu),
                 Next::Stop => {
                     if let Some(report) = self.vm.report() {
                         console::report(self.number, &report);
                     }
-                    self.end("stopped; its report is above")
+                    return self.want(Wish::Crash, seat, vcpu);
                 }
             }
         }
-        self.before_entry();
     }
 
-    /// Sleeps at EL2 until the guest has an interrupt, taking the host's meanwhile.
-    ///
-    /// Returns what the board asks for meanwhile, if that is more than to go on.
-    fn wait(&mut self) -> Option<Next> {
+    /// A WFI: the vCPU waits, unless an interrupt is there.
+    fn wait(&mut self, seat: &mut Seat) -> After {
         self.idles(true);
-        self.before_entry();
-        loop {
-            let lines = self.vm.lines(CPU);
-            if lines.irq || lines.fiq {
-                self.idles(false);
-                return None;
-            }
-            let from = counter::now();
-            wait_for_interrupt();
-            self.account.idle += counter::now() - from;
-            match self.take_interrupts() {
-                Next::Resume | Next::Wait => {}
-                other => {
-                    self.idles(false);
-                    return Some(other);
-                }
-            }
+        let _ = self.before_entry(seat);
+        let lines = self.vm.lines(seat.cpu);
+        if lines.irq || lines.fiq {
+            self.idles(false);
+            return After::Enter;
         }
+        (seat.state, seat.waits_since) = (State::Waiting, counter::now());
+        self.note_wakes(seat);
+        After::Choose
+    }
+
+    /// When a vCPU that waits is to be looked after.
+    fn note_wakes(&self, seat: &mut Seat) {
+        let timer = if seat.timer_forwarded {
+            None
+        } else {
+            context::timer_fires()
+        };
+        let board = self
+            .vm
+            .deadline()
+            .map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
+        let first = timer.into_iter().chain(board).min();
+        seat.wakes = first.map_or(u64::MAX, |at| at.saturating_add(self.began));
     }
 
     /// Tells the recorder whether the guest waits: then all there is may go to the link.
@@ -340,130 +411,49 @@ impl Guest {
         }
     }
 
-    fn restart(&mut self, vcpu: &mut Vcpu) {
-        if self.load_memory().is_err() {
-            self.end("its images do not fit its memory");
+    /// Looks after a vCPU that has just been given the core, or that is called: what is asked of its
+    /// VM, and what time has brought. Whether it can be entered.
+    fn attend(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
+        calls::answer(seat.vm, seat.cpu);
+        if seat.cpu == 0 {
+            self.take_late();
+            self.take_mail(seat, vcpu);
         }
-        msr!("cntvoff_el2", counter::now());
-        barrier_isb();
-        self.vm.reset(&self.hardware);
-        let windows = self.vm.board().plan().windows.len();
-        (0..windows).for_each(|window| self.reset_direct_reads(window));
-        if core::mem::take(&mut self.timer_forwarded) {
-            gic::deactivate(counter::VIRTUAL_TIMER);
+        if let Some(after) = self.hold_still(seat, vcpu) {
+            return after;
         }
-        self.armed = None;
-        self.load_registers(vcpu);
-    }
-
-    fn end(&mut self, why: &str) -> ! {
-        console::drain_all(self);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.end(self.vm.board());
-        }
-        let hz = counter::hz().max(1);
-        let up = (counter::now() - self.account.started).max(1);
-        let seconds = |ticks: u64| Thousandths(ticks / hz * 1000 + ticks % hz * 1000 / hz);
-        log::info!(
-            "vm.{}: {why} (up {} s, {} traps, {} interrupts)",
-            self.vm.name(),
-            seconds(up),
-            self.account.traps,
-            self.account.interrupts,
-        );
-        let (silence, idle) = self.account.silence;
-        log::info!(
-            "vm.{}: its console's longest silence {} s",
-            self.vm.name(),
-            seconds(silence)
-        );
-        if self.controls.hcr & hcr::TWI != 0 {
-            log::info!(
-                "vm.{}: idle {} s in all, {} s of that silence",
-                self.vm.name(),
-                seconds(self.account.idle),
-                seconds(idle)
-            );
-        }
-        idle_after_failure()
-    }
-}
-
-unsafe extern "C" {
-    fn enter_guest() -> !;
-    fn abandon_stack() -> !;
-}
-
-/// A core's life after boot: its VM, if it has one; otherwise sleep and serve the host.
-pub fn serve(area: &'static mut CoreArea) -> ! {
-    gic::open_core();
-    gic::enable(counter::HYPERVISOR_TIMER);
-    gic::enable(counter::VIRTUAL_TIMER);
-    let index = area.index;
-    let Some(guest) = area.guest.as_mut() else {
-        idle()
-    };
-    guest.load_registers(&mut area.vcpu);
-    for (intid, _) in &guest.forwarded {
-        gic::route(*intid, index, crate::system::mpidr_of(index));
-        gic::enable(*intid);
-    }
-    guest.before_entry();
-    GUARDED[index].store(true, Ordering::Relaxed);
-    // SAFETY: EL2's registers, the vCPU and stage 2 are this VM's, loaded just now.
-    unsafe { enter_guest() }
-}
-
-/// The rest of a core's life when its VM has ended.
-pub fn idle_after_failure() -> ! {
-    GUARDED[core_area::index()].store(false, Ordering::Relaxed);
-    msr!("hcr_el2", hcr::RW);
-    counter::disarm();
-    barrier_isb();
-    if RUNNING.fetch_sub(1, Ordering::AcqRel) == 1 {
-        log::info!("no VM is left");
-        console::flush();
-        crate::system::all_done();
-    }
-    // SAFETY: nothing of this stack is needed any more: what failed held its own VM only.
-    unsafe { abandon_stack() }
-}
-
-/// A core without a VM sleeps, and serves the host's interrupts.
-#[unsafe(no_mangle)]
-extern "C" fn idle() -> ! {
-    loop {
-        console::flush_some();
-        wait_for_interrupt();
-        loop {
-            let id = gic::acknowledge();
-            if id >= gic::SPURIOUS {
-                break;
+        if seat.state == State::Off {
+            match self
+                .starts
+                .get_mut(usize::from(seat.cpu))
+                .and_then(Option::take)
+            {
+                Some(entry) => self.begin(seat, vcpu, entry),
+                None => return After::Choose,
             }
-            gic::end(id);
-            match id {
-                counter::HYPERVISOR_TIMER => counter::disarm(),
-                counter::VIRTUAL_TIMER => msr!("cntv_ctl_el0", 0),
-                gic::WAKE => {}
-                other => serve_or_disable(other),
-            }
-            gic::deactivate(id);
         }
+        self.resample_forwarded();
+        match self.vm.catch_up(seat.cpu, &mut self.hardware) {
+            Next::Resume | Next::Wait => {}
+            other => {
+                if self.act(other, seat, vcpu) == After::Choose {
+                    return After::Choose;
+                }
+            }
+        }
+        let after = self.before_entry(seat);
+        if seat.state == State::Waiting {
+            let lines = self.vm.lines(seat.cpu);
+            if !lines.irq && !lines.fiq {
+                self.note_wakes(seat);
+                return After::Choose;
+            }
+            seat.state = State::Ready;
+            self.idles(false);
+            self.account.idle += counter::now() - seat.waits_since;
+        }
+        after
     }
-}
-
-/// An interrupt that is no guest's: the link's, or one whose VM has ended and whose device goes
-/// on asking. That must not keep the core busy for ever.
-fn serve_or_disable(intid: u32) {
-    if !console::interrupt(intid) {
-        gic::disable(intid);
-        log::warn!("interrupt {intid} of the host belongs to no running VM: disabled");
-    }
-}
-
-fn guest_of(area: &mut CoreArea) -> (&mut Box<Guest>, &mut Vcpu) {
-    let guest = area.guest.as_mut().expect("a guest's exit has a guest");
-    (guest, &mut area.vcpu)
 }
 
 /// Where and why the guest was left.
@@ -477,27 +467,34 @@ fn trap_of(esr: u64) -> Trap {
 /// A synchronous exception from the guest (vectors.S).
 #[unsafe(no_mangle)]
 extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
-    let (guest, vcpu) = guest_of(area);
+    let (mut guest, seat, vcpu) = area.live();
     #[cfg(feature = "fault-injection")]
     crate::arch::fault::injected(esr);
     guest.account.traps += 1;
-    if !guest.at_once {
-        return guest.sync(vcpu, esr);
-    }
-    match guest.vm.quick(CPU, vcpu, &mut guest.hardware, trap_of(esr)) {
-        Quick::Done => {}
-        Quick::Look => guest.look(vcpu),
-        Quick::Not => guest.sync(vcpu, esr),
+    let after = if guest.at_once {
+        let Guest { vm, hardware, .. } = &mut *guest;
+        match vm.quick(seat.cpu, vcpu, hardware, trap_of(esr)) {
+            Quick::Done => return,
+            Quick::Look => guest.look(seat, vcpu),
+            Quick::Not => guest.sync(seat, vcpu, esr),
+        }
+    } else {
+        guest.sync(seat, vcpu, esr)
+    };
+    if after == After::Choose {
+        drop(guest);
+        serve::choose(area);
     }
 }
 
 /// A physical IRQ while the guest ran (vectors.S).
 #[unsafe(no_mangle)]
 extern "C" fn guest_irq(area: &'static mut CoreArea) {
-    let (guest, vcpu) = guest_of(area);
-    match guest.take_interrupts() {
-        Next::Resume => {}
-        next => guest.act(next, vcpu),
+    let (mut guest, seat, vcpu) = area.live();
+    let after = guest.take_interrupts(seat, vcpu);
+    drop(guest);
+    if after == After::Choose {
+        serve::choose(area);
     }
 }
 
@@ -510,8 +507,13 @@ extern "C" fn guest_fiq(_area: &'static mut CoreArea) {
 /// An SError while the guest ran: something that it did broke on the host's bus.
 #[unsafe(no_mangle)]
 extern "C" fn guest_serror(area: &'static mut CoreArea) {
-    let (guest, vcpu) = guest_of(area);
+    let (mut guest, seat, vcpu) = area.live();
     let reason = reliquary::vm::report::Reason::SError;
-    let next = guest.vm.stop(CPU, vcpu, &mut guest.hardware, reason);
-    guest.act(next, vcpu);
+    let Guest { vm, hardware, .. } = &mut *guest;
+    let next = vm.stop(seat.cpu, vcpu, hardware, reason);
+    let after = guest.act(next, seat, vcpu);
+    drop(guest);
+    if after == After::Choose {
+        serve::choose(area);
+    }
 }

@@ -1,0 +1,118 @@
+//! What of a vCPU the core's registers hold while it has the core: saved and loaded whole when
+//! another takes its place.
+//!
+//! DDI 0487, D1.2.3: of the registers that EL1 and EL0 see, all that a guest can reach without a trap.
+
+use crate::arch::registers::{mrs, msr};
+use crate::arch::simd::Simd;
+use reliquary::vm::Vcpu;
+
+macro_rules! kept {
+    ($count:literal: $($name:literal),* $(,)?) => {
+        /// Registers of EL1 and EL0, in the order of the list.
+        struct System([u64; $count]);
+
+        impl System {
+            fn save(&mut self) {
+                self.0 = [$(mrs!($name)),*];
+            }
+
+            fn load(&self) {
+                let mut values = self.0.iter();
+                $(msr!($name, values.next().copied().unwrap_or(0));)*
+            }
+        }
+    };
+}
+
+kept! {
+    36:
+    "sctlr_el1",
+    "vbar_el1",
+    "cpacr_el1",
+    "ttbr0_el1",
+    "ttbr1_el1",
+    "tcr_el1",
+    "mair_el1",
+    "amair_el1",
+    "esr_el1",
+    "far_el1",
+    "afsr0_el1",
+    "afsr1_el1",
+    "elr_el1",
+    "spsr_el1",
+    "sp_el0",
+    "sp_el1",
+    "ifsr32_el2",
+    "dacr32_el2",
+    "fpexc32_el2",
+    "spsr_abt",
+    "spsr_und",
+    "spsr_irq",
+    "spsr_fiq",
+    "contextidr_el1",
+    "tpidr_el0",
+    "tpidrro_el0",
+    "tpidr_el1",
+    "par_el1",
+    "cntkctl_el1",
+    "csselr_el1",
+    "mdscr_el1",
+    "dbgbvr0_el1",
+    "dbgbvr1_el1",
+    "dbgbcr0_el1",
+    "dbgbcr1_el1",
+    // Its control register comes last: the timer runs when all else is in place.
+    "cntv_cval_el0",
+}
+
+/// A vCPU that does not have the core.
+pub struct Context {
+    vcpu: Vcpu,
+    system: System,
+    simd: Simd,
+    timer_control: u64,
+}
+
+/// CNTV_CTL: enabled, and not masked.
+const RUNS: u64 = 0b11;
+const ENABLED: u64 = 0b01;
+
+impl Context {
+    pub fn new() -> Self {
+        Self {
+            vcpu: Vcpu::default(),
+            system: System([0; 36]),
+            simd: Simd::new(),
+            timer_control: 0,
+        }
+    }
+
+    /// Takes what the core holds, and quiets the guest's timer there.
+    pub fn save(&mut self, vcpu: &Vcpu) {
+        self.timer_control = mrs!("cntv_ctl_el0");
+        msr!("cntv_ctl_el0", 0);
+        self.system.save();
+        self.simd.save();
+        self.vcpu.clone_from(vcpu);
+    }
+
+    /// Puts it back.
+    pub fn load(&self, vcpu: &mut Vcpu) {
+        self.system.load();
+        msr!("cntv_ctl_el0", self.timer_control);
+        self.simd.load();
+        vcpu.clone_from(&self.vcpu);
+    }
+
+    /// Gives the SIMD registers of nobody to a vCPU that begins.
+    pub fn load_nothing(&mut self) {
+        self.simd = Simd::new();
+        self.simd.load();
+    }
+}
+
+/// When the guest's virtual timer, in the registers now, fires next, as CNTV counts.
+pub fn timer_fires() -> Option<u64> {
+    (mrs!("cntv_ctl_el0") & RUNS == ENABLED).then(|| mrs!("cntv_cval_el0"))
+}

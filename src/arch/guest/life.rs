@@ -1,0 +1,295 @@
+//! The life of a VM: it is reset, paused, stopped and started again, by its own means, by the monitor or
+//! after a crash, and no other VM is concerned.
+//!
+//! What is to be done to a VM as a whole waits until all of its vCPUs that are on are still: each
+//! parks at its next exit, for which it is called, and the last one does it. Nobody spins.
+
+use super::account::Thousandths;
+use super::{After, Guest, Seat, State, calls};
+use crate::arch::mailbox::Mail;
+use crate::arch::registers::{mrs, msr};
+use crate::arch::{barrier_isb, console, counter};
+use core::sync::atomic::{AtomicU32, Ordering};
+use reliquary::bundle::Restart;
+use reliquary::vm::Vcpu;
+use reliquary::vm::el2_controls::hcr;
+
+/// Where a VM is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It runs.
+    Running,
+    /// It stands still, since this tick of the host's counter.
+    Paused(u64),
+    /// It is off: stopped, or by itself.
+    Off,
+    /// It is off, because it could not go on.
+    Crashed,
+    /// It is off, and its objects are not to be used again.
+    Broken,
+}
+
+/// What is to be done to a VM once it is still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Reset the board.
+    Reset,
+    /// Stand still.
+    Pause,
+    /// Switch it off, as the monitor says.
+    Stop,
+    /// Switch it off, as the guest says.
+    PowerOff,
+    /// It cannot go on, and its report is told.
+    Crash,
+}
+
+/// VMs that have not ended, so that the machine knows when it is done.
+static ALIVE: AtomicU32 = AtomicU32::new(0);
+
+/// Counts a VM in, before its cores start.
+pub fn will_run() {
+    ALIVE.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts a VM out. The last one to go switches the host off.
+pub fn is_gone() {
+    if ALIVE.fetch_sub(1, Ordering::AcqRel) == 1 {
+        log::info!("no VM is left");
+        console::flush();
+        crate::system::all_done();
+    }
+}
+
+/// The latest crashes of a VM, for its restart policy.
+#[derive(Default)]
+pub struct Crashes {
+    at: [u64; Restart::TIMES_MAX as usize],
+    count: u32,
+}
+
+impl Crashes {
+    /// Notes a crash, and tells whether the VM is to be restarted: it has been at most `times` times
+    /// within `ticks`.
+    fn allow(&mut self, now: u64, times: u8, ticks: u64) -> bool {
+        let times = usize::from(times).min(self.at.len());
+        if times == 0 {
+            return false;
+        }
+        let oldest = &mut self.at[self.count as usize % times];
+        let allowed = (self.count as usize) < times || now - *oldest > ticks;
+        if allowed {
+            *oldest = now;
+            self.count += 1;
+        }
+        allowed
+    }
+}
+
+impl Guest {
+    /// Does what the VM's mail asks of its life.
+    pub(super) fn obey(&mut self, mail: Mail, seat: &mut Seat, vcpu: &mut Vcpu) {
+        let runs = matches!(self.phase, Phase::Running | Phase::Paused(_));
+        if mail.has(Mail::RESUME)
+            && let Phase::Paused(since) = self.phase
+        {
+            self.began += counter::now() - since;
+            self.go_on();
+        }
+        if mail.has(Mail::START) {
+            match self.phase {
+                Phase::Off | Phase::Crashed => {
+                    log::info!("vm.{}: started by the monitor", self.vm.name());
+                    will_run();
+                    self.reset_board();
+                }
+                Phase::Broken => log::error!(
+                    "vm.{}: it cannot be started: the hypervisor failed in it; start the system anew",
+                    self.vm.name()
+                ),
+                _ => {}
+            }
+        }
+        if mail.has(Mail::RESET) && runs {
+            log::info!("vm.{}: reset by the monitor", self.vm.name());
+            self.want(Wish::Reset, seat, vcpu);
+        }
+        if mail.has(Mail::PAUSE) && self.phase == Phase::Running {
+            self.want(Wish::Pause, seat, vcpu);
+        }
+        if mail.has(Mail::STOP) && runs {
+            self.want(Wish::Stop, seat, vcpu);
+        }
+    }
+
+    /// Something is to be done to the whole VM, as soon as it is still.
+    pub(super) fn want(&mut self, wish: Wish, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
+        self.wish = Some(wish);
+        self.call_online();
+        self.hold_still(seat, vcpu).unwrap_or(After::Choose)
+    }
+
+    /// Parks the vCPU if something is to be done to its VM, does it if it is the last one, and wakes
+    /// it afterwards. What the core does, if the vCPU is not to run.
+    pub(super) fn hold_still(&mut self, seat: &mut Seat, _vcpu: &mut Vcpu) -> Option<After> {
+        if let Some(wish) = self.wish {
+            if matches!(seat.state, State::Ready | State::Waiting) && seat.life == self.life {
+                seat.park();
+                self.parked |= 1 << seat.cpu;
+            }
+            if self.parked & self.online == self.online {
+                self.wish = None;
+                self.perform(wish);
+            }
+        }
+        if seat.state != State::Off && seat.life != self.life {
+            seat.quiet();
+            seat.state = State::Off;
+        }
+        if self.phase != Phase::Running || self.wish.is_some() {
+            return Some(After::Choose);
+        }
+        if seat.state == State::Parked {
+            seat.unpark();
+            self.load_controls(seat);
+            barrier_isb();
+        }
+        None
+    }
+
+    fn perform(&mut self, wish: Wish) {
+        match wish {
+            Wish::Reset => self.reset_board(),
+            Wish::Pause => {
+                log::info!("vm.{}: paused", self.vm.name());
+                self.phase = Phase::Paused(counter::now());
+            }
+            Wish::Stop => self.end(Phase::Off, "stopped by the monitor"),
+            Wish::PowerOff => self.end(Phase::Off, "the guest switched its board off"),
+            Wish::Crash => self.after_crash(),
+        }
+    }
+
+    fn go_on(&mut self) {
+        (self.phase, self.parked) = (Phase::Running, 0);
+        self.call_online();
+    }
+
+    fn call_online(&self) {
+        for cpu in (0..32).filter(|cpu| self.online & 1 << cpu != 0) {
+            calls::call(self.number, cpu);
+        }
+    }
+
+    /// The VM cannot go on: it is restarted, or stays down.
+    fn after_crash(&mut self) {
+        let now = counter::now();
+        let Restart { times, within_ms } = self.restart;
+        let within = u64::from(within_ms).saturating_mul(counter::hz() / 1000);
+        if self.crashes.allow(now, times, within) {
+            log::warn!(
+                "vm.{}: restarted after a crash ({} since the start; at most {times} in {within_ms} ms)",
+                self.vm.name(),
+                self.crashes.count,
+            );
+            self.reset_board();
+        } else {
+            let why = if times == 0 {
+                "stopped; its report is above"
+            } else {
+                "stopped, and not restarted again; its report is above"
+            };
+            self.end(Phase::Crashed, why);
+        }
+    }
+
+    /// The board as after its power switch, and its memory as the bundle has it.
+    fn reset_board(&mut self) {
+        if self.load_memory().is_err() {
+            return self.end(Phase::Crashed, "its images do not fit its memory");
+        }
+        self.life += 1;
+        self.began = counter::now();
+        msr!("cntvoff_el2", self.began);
+        barrier_isb();
+        self.vm.reset(&self.hardware);
+        let windows = self.vm.board().plan().windows.len();
+        (0..windows).for_each(|window| self.reset_direct_reads(window));
+        (self.online, self.parked) = (0, 0);
+        self.phase = Phase::Running;
+        for cpu in 0..self.entries.len() {
+            self.starts[cpu].clone_from(&self.entries[cpu]);
+            calls::call(self.number, cpu as u8);
+        }
+    }
+
+    /// The hypervisor failed while it ran for this VM.
+    pub(super) fn after_panic(&mut self) {
+        let had_ended = !matches!(self.phase, Phase::Running | Phase::Paused(_));
+        (self.phase, self.wish) = (Phase::Broken, None);
+        self.call_online();
+        self.online = 0;
+        if !had_ended {
+            is_gone();
+        }
+    }
+
+    fn end(&mut self, phase: Phase, why: &str) {
+        console::drain_all(self);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.end(self.vm.board());
+        }
+        let hz = counter::hz().max(1);
+        let up = (counter::now() - self.account.started).max(1);
+        let seconds = |ticks: u64| Thousandths(ticks / hz * 1000 + ticks % hz * 1000 / hz);
+        log::info!(
+            "vm.{}: {why} (up {} s, {} traps, {} interrupts)",
+            self.vm.name(),
+            seconds(up),
+            self.account.traps,
+            self.account.interrupts,
+        );
+        let (silence, idle) = self.account.silence;
+        log::info!(
+            "vm.{}: its console's longest silence {} s",
+            self.vm.name(),
+            seconds(silence)
+        );
+        if self.controls.hcr & hcr::TWI != 0 {
+            log::info!(
+                "vm.{}: idle {} s in all, {} s of that silence",
+                self.vm.name(),
+                seconds(self.account.idle),
+                seconds(idle)
+            );
+        }
+        self.phase = phase;
+        self.life += 1;
+        (self.online, self.parked) = (0, 0);
+        for cpu in 0..self.entries.len() {
+            self.starts[cpu] = None;
+            calls::call(self.number, cpu as u8);
+        }
+        is_gone();
+    }
+}
+
+impl Seat {
+    /// Stands still: so does its timer.
+    fn park(&mut self) {
+        self.waited = self.state == State::Waiting;
+        self.state = State::Parked;
+        self.timer_control = mrs!("cntv_ctl_el0");
+        msr!("cntv_ctl_el0", 0);
+    }
+
+    fn unpark(&mut self) {
+        self.state = if self.waited {
+            State::Waiting
+        } else {
+            State::Ready
+        };
+        self.armed = None;
+        msr!("cntv_ctl_el0", self.timer_control);
+    }
+}

@@ -1,0 +1,177 @@
+//! A vCPU's seat on a core, and its VM behind a lock.
+
+use super::Guest;
+use super::calls;
+use super::context::Context;
+use crate::arch::registers::msr;
+use crate::arch::{counter, gic};
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicBool, Ordering};
+use reliquary::sched::Wants;
+use reliquary::units::Instant;
+
+/// A VM, and who of its cores has it.
+pub struct GuestCell {
+    guest: UnsafeCell<Guest>,
+    held: AtomicBool,
+    /// Whether vCPUs of it are on several cores; if not, nobody waits and nothing is counted.
+    shared: bool,
+}
+
+// SAFETY: a guest is reached by its own cores only, and by one of them at a time: see `hold`.
+unsafe impl Sync for GuestCell {}
+
+impl GuestCell {
+    /// A VM whose vCPUs are on one core or on several (`shared`).
+    pub fn new(guest: Guest, shared: bool) -> Self {
+        Self {
+            guest: UnsafeCell::new(guest),
+            held: AtomicBool::new(false),
+            shared,
+        }
+    }
+
+    /// The VM, until what this gives is dropped. Waits for another core of it that is in an exit,
+    /// which is bounded as exits are.
+    ///
+    /// # Safety
+    ///
+    /// The caller's core has a seat of this VM, or has not started the others yet, and does not hold
+    /// the VM already.
+    #[inline]
+    pub unsafe fn hold(&self) -> Held<'_> {
+        if self.shared {
+            while self.held.swap(true, Ordering::Acquire) {
+                core::hint::spin_loop();
+            }
+        }
+        Held { cell: self }
+    }
+
+    /// Takes the VM from a core that failed while it held it, which is the caller's.
+    pub fn break_hold(&self) {
+        self.held.store(false, Ordering::Release);
+    }
+}
+
+/// A VM in the hands of one of its cores.
+pub struct Held<'a> {
+    cell: &'a GuestCell,
+}
+
+impl Deref for Held<'_> {
+    type Target = Guest;
+
+    #[inline]
+    fn deref(&self) -> &Guest {
+        // SAFETY: this core alone has it, by `hold`.
+        unsafe { &*self.cell.guest.get() }
+    }
+}
+
+impl DerefMut for Held<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Guest {
+        // SAFETY: this core alone has it, by `hold`.
+        unsafe { &mut *self.cell.guest.get() }
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.cell.shared {
+            self.cell.held.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// What a vCPU is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Switched off, or never switched on.
+    Off,
+    /// To run.
+    Ready,
+    /// In a WFI, until an interrupt comes.
+    Waiting,
+    /// Held still, with all of its VM; it was waiting, or not.
+    Parked,
+}
+
+/// A vCPU on its core.
+pub struct Seat {
+    /// Its VM.
+    pub guest: &'static GuestCell,
+    /// The number of its VM in the system.
+    pub vm: usize,
+    /// Its number on its board.
+    pub cpu: u8,
+    /// What it is doing.
+    pub state: State,
+    /// The life of its board that it belongs to: each reset begins another.
+    pub life: u32,
+    /// What the next entry has in HCR_EL2.
+    pub hcr: u64,
+    /// The virtual timer's host interrupt is active: the guest has not dealt with it yet.
+    pub timer_forwarded: bool,
+    /// The deadline for which the hypervisor's timer is armed.
+    pub armed: Option<Instant>,
+    /// When this core flushes the link, on the host's counter, if it owes that.
+    pub flush_at: Option<u64>,
+    /// When the core is to be given to another at the latest, on the host's counter.
+    pub until: u64,
+    /// While it waits: when it is to be looked after, on the host's counter.
+    pub wakes: u64,
+    /// Since when it waits.
+    pub waits_since: u64,
+    /// While it is parked: whether it was waiting, and what its timer's control register was.
+    pub waited: bool,
+    /// See `waited`.
+    pub timer_control: u64,
+    /// What the registers held when it left the core.
+    pub context: Context,
+}
+
+impl Seat {
+    /// A vCPU that is off.
+    pub fn new(guest: &'static GuestCell, vm: usize, cpu: u8) -> Self {
+        Self {
+            guest,
+            vm,
+            cpu,
+            state: State::Off,
+            life: 0,
+            hcr: 0,
+            timer_forwarded: false,
+            armed: None,
+            flush_at: None,
+            until: u64::MAX,
+            wakes: u64::MAX,
+            waits_since: 0,
+            waited: false,
+            timer_control: 0,
+            context: Context::new(),
+        }
+    }
+
+    /// Its timer is quiet from now on.
+    pub fn quiet(&mut self) {
+        msr!("cntv_ctl_el0", 0);
+        if core::mem::take(&mut self.timer_forwarded) {
+            gic::deactivate(counter::VIRTUAL_TIMER);
+        }
+    }
+
+    /// What it wants of the scheduler.
+    pub fn wants(&self) -> Wants {
+        match self.state {
+            State::Ready => Wants::Run,
+            _ if calls::is_called(self.vm, self.cpu) => Wants::Run,
+            State::Waiting if self.wakes == u64::MAX => Wants::Nothing,
+            State::Waiting => Wants::RunAt(self.wakes),
+            State::Off | State::Parked => Wants::Nothing,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! A core's life: whichever of its vCPUs is to run has it; if none is, it sleeps.
+
+use super::seat::{GuestCell, Held};
+use super::{After, Guest, Seat, State, life};
+use crate::arch::core_area::{self, CORES_MAX, CoreArea};
+use crate::arch::registers::msr;
+use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
+use core::sync::atomic::{AtomicBool, Ordering};
+use reliquary::sched::{Choice, Wants};
+use reliquary::vm::Vcpu;
+use reliquary::vm::el2_controls::hcr;
+
+/// Cores that run a guest's code in the guarded region now: a panic there stops one VM.
+static GUARDED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
+
+/// Whether a panic on this core concerns one VM only.
+pub fn fails_alone() -> bool {
+    GUARDED[core_area::index()].swap(false, Ordering::Relaxed)
+}
+
+fn guard(on: bool) {
+    GUARDED[core_area::index()].store(on, Ordering::Relaxed);
+}
+
+unsafe extern "C" {
+    fn enter_next() -> !;
+}
+
+impl CoreArea {
+    /// The VM, the seat and the registers of the vCPU that has the core.
+    #[inline]
+    pub(super) fn live(&mut self) -> (Held<'static>, &mut Seat, &mut Vcpu) {
+        let Self {
+            seats,
+            current,
+            vcpu,
+            ..
+        } = self;
+        let seat = &mut seats[*current];
+        let cell: &'static GuestCell = seat.guest;
+        // SAFETY: the seat is this core's, and whoever held its VM here has let go: each exit begins
+        // with this, and drops it before the next.
+        (unsafe { cell.hold() }, seat, vcpu)
+    }
+
+    /// Gives the core to another of its seats.
+    fn switch(&mut self, to: usize) {
+        let from = self.current;
+        let Self { seats, vcpu, .. } = self;
+        let leaves = &mut seats[from];
+        leaves.context.save(vcpu);
+        if core::mem::take(&mut leaves.timer_forwarded) {
+            // It comes again, should the guest still have to deal with it, when the guest is back.
+            gic::deactivate(counter::VIRTUAL_TIMER);
+        }
+        let (vm, cpu) = (leaves.vm, leaves.cpu);
+        self.current = to;
+        let comes = &mut seats[to];
+        comes.context.load(vcpu);
+        comes.armed = None;
+        // SAFETY: a seat of this core, which holds no VM now.
+        let guest = unsafe { comes.guest.hold() };
+        guest.load_controls(comes);
+        barrier_isb();
+        if vm == comes.vm && cpu != comes.cpu {
+            // Two CPUs of a board may have different tables behind the same ASID.
+            // SAFETY: makes walks happen again.
+            unsafe { core::arch::asm!("tlbi vmalle1", "dsb nsh", "isb", options(nostack)) }
+        }
+    }
+
+    fn next(&mut self) -> Choice {
+        let Self {
+            seats, schedule, ..
+        } = self;
+        match (schedule, &seats[..]) {
+            (Some(schedule), seats) => schedule.choose(counter::now(), |index| {
+                seats.get(index).map_or(Wants::Nothing, Seat::wants)
+            }),
+            // A seat that has the core for itself.
+            (None, [seat]) => match seat.wants() {
+                Wants::RunAt(at) if at > counter::now() => Choice {
+                    run: None,
+                    until: at,
+                },
+                Wants::Nothing => Choice {
+                    run: None,
+                    until: u64::MAX,
+                },
+                _ => Choice {
+                    run: Some(0),
+                    until: u64::MAX,
+                },
+            },
+            (None, _) => Choice {
+                run: None,
+                until: u64::MAX,
+            },
+        }
+    }
+}
+
+/// Chooses who runs next, and brings it into the core, ready to be entered. Until someone is, the
+/// core sleeps.
+pub(super) fn choose(area: &mut CoreArea) {
+    guard(false);
+    loop {
+        let choice = area.next();
+        let Some(to) = choice.run else {
+            sleep(area, choice.until);
+            continue;
+        };
+        if to != area.current {
+            area.switch(to);
+        }
+        let (mut guest, seat, vcpu) = area.live();
+        seat.until = choice.until;
+        guard(true);
+        if guest.attend(seat, vcpu) == After::Enter {
+            if seat.armed.is_none() || choice.until != u64::MAX {
+                let flush = console::flush_due(counter::hz());
+                guest.arm(seat, guest.vm.deadline(), flush);
+            }
+            return;
+        }
+        guard(false);
+    }
+}
+
+/// Sleeps until an interrupt comes, and serves it.
+#[inline(never)]
+fn sleep(area: &mut CoreArea, until: u64) {
+    if area.seats.is_empty() {
+        return sleep_alone();
+    }
+    let (guest, seat, _) = area.live();
+    let flush = console::flush_due(counter::hz());
+    seat.flush_at = flush.map(|ticks| seat.flush_at.unwrap_or_else(|| counter::now() + ticks));
+    seat.armed = None;
+    drop(guest);
+    match until.min(seat.flush_at.unwrap_or(u64::MAX)) {
+        u64::MAX => counter::disarm(),
+        at => counter::arm(at),
+    }
+    wait_for_interrupt();
+    let (mut guest, seat, _) = area.live();
+    guest.acknowledge(seat);
+}
+
+/// The same on a core without a VM.
+fn sleep_alone() {
+    console::flush_some();
+    wait_for_interrupt();
+    loop {
+        let id = gic::acknowledge();
+        if id >= gic::SPURIOUS {
+            break;
+        }
+        gic::end(id);
+        match id {
+            counter::HYPERVISOR_TIMER => counter::disarm(),
+            counter::VIRTUAL_TIMER => msr!("cntv_ctl_el0", 0),
+            gic::WAKE => {}
+            other => serve_or_disable(other),
+        }
+        gic::deactivate(id);
+    }
+}
+
+/// An interrupt that is no guest's: the link's, or one whose VM has ended and whose device goes
+/// on asking. That must not keep the core busy for ever.
+pub(super) fn serve_or_disable(intid: u32) {
+    if !console::interrupt(intid) {
+        gic::disable(intid);
+        log::warn!("interrupt {intid} of the host belongs to no running VM: disabled");
+    }
+}
+
+/// A core's life after boot.
+pub fn serve(area: &'static mut CoreArea) -> ! {
+    gic::open_core();
+    gic::enable(counter::HYPERVISOR_TIMER);
+    gic::enable(counter::VIRTUAL_TIMER);
+    let index = area.index;
+    for seat in area.seats.iter().filter(|seat| seat.cpu == 0) {
+        // SAFETY: a seat of this core, which holds no VM now.
+        let guest = unsafe { seat.guest.hold() };
+        for (intid, _) in &guest.forwarded {
+            gic::route(*intid, index, crate::system::mpidr_of(index));
+            gic::enable(*intid);
+        }
+    }
+    for seat in &area.seats {
+        super::calls::call(seat.vm, seat.cpu);
+    }
+    // SAFETY: nothing of this stack is needed any more.
+    unsafe { enter_next() }
+}
+
+/// The stack is empty: who is next (vectors.S)?
+#[unsafe(no_mangle)]
+extern "C" fn next_guest(area: &'static mut CoreArea) {
+    choose(area);
+}
+
+/// The hypervisor failed while it ran for the VM that has this core: the VM is over, the core goes on.
+pub fn go_on_without_vm() -> ! {
+    guard(false);
+    let area = core_area::own();
+    msr!("hcr_el2", hcr::RW);
+    msr!("cntv_ctl_el0", 0);
+    counter::disarm();
+    barrier_isb();
+    let seat = &mut area.seats[area.current];
+    seat.guest.break_hold();
+    let (mut guest, seat, _) = area.live();
+    seat.state = State::Off;
+    Guest::after_panic(&mut guest);
+    drop(guest);
+    // SAFETY: nothing of this stack is needed any more: what failed held its own VM only.
+    unsafe { enter_next() }
+}
+
+pub use life::will_run;
+
+/// Counts a VM out whose core did not start.
+pub fn will_not_run() {
+    life::is_gone();
+}
