@@ -3,7 +3,7 @@
 //! TPIDR_EL2 points at the core's area. The layout is known to boot.S and vectors.S through
 //! the constants below. A guard page under each stack is never mapped.
 
-use super::guest::Seat;
+use super::guest::{GuestCell, Seat};
 use super::mmu::PAGE;
 use super::registers::mrs;
 use alloc::vec::Vec;
@@ -42,6 +42,8 @@ pub struct CoreArea {
     pub seats: Vec<Seat>,
     /// The one whose registers it holds.
     pub current: usize,
+    /// Its VM, if that has no other vCPU.
+    pub alone: Option<&'static GuestCell>,
     /// Who of several has the core, and when.
     pub schedule: Option<Schedule>,
     guard: Page,
@@ -71,6 +73,7 @@ impl CoreArea {
             index: 0,
             seats: Vec::new(),
             current: 0,
+            alone: None,
             schedule: None,
             guard: Page([0; PAGE]),
             stack: [0; STACK_SIZE],

@@ -8,25 +8,47 @@ use crate::arch::simd::Simd;
 use reliquary::vm::Vcpu;
 
 macro_rules! kept {
-    ($count:literal: $($name:literal),* $(,)?) => {
-        /// Registers of EL1 and EL0, in the order of the list.
-        struct System([u64; $count]);
+    ($(#[$doc:meta])* $kept:ident, $count:literal, $put:ident: $($name:literal),* $(,)?) => {
+        $(#[$doc])*
+        struct $kept([u64; $count]);
 
-        impl System {
+        impl $kept {
             fn save(&mut self) {
                 self.0 = [$(mrs!($name)),*];
             }
 
             fn load(&self) {
                 let mut values = self.0.iter();
-                $(msr!($name, values.next().copied().unwrap_or(0));)*
+                $($put!($name, values.next().copied().unwrap_or(0));)*
             }
         }
     };
 }
 
+/// Writes a register that rarely differs.
+macro_rules! msr_if_other {
+    ($name:literal, $value:expr) => {{
+        let value = $value;
+        if mrs!($name) != value {
+            msr!($name, value);
+        }
+    }};
+}
+
 kept! {
-    36:
+    /// The breakpoints on the UNDEF vector. Those of two guests are mostly alike, and a simulator
+    /// forgets what it has translated when one changes.
+    Watch, 5, msr_if_other:
+    "dbgbvr0_el1",
+    "dbgbvr1_el1",
+    "dbgbcr0_el1",
+    "dbgbcr1_el1",
+    "mdscr_el1",
+}
+
+kept! {
+    /// Registers of EL1 and EL0.
+    System, 31, msr:
     "sctlr_el1",
     "vbar_el1",
     "cpacr_el1",
@@ -57,11 +79,6 @@ kept! {
     "par_el1",
     "cntkctl_el1",
     "csselr_el1",
-    "mdscr_el1",
-    "dbgbvr0_el1",
-    "dbgbvr1_el1",
-    "dbgbcr0_el1",
-    "dbgbcr1_el1",
     // Its control register comes last: the timer runs when all else is in place.
     "cntv_cval_el0",
 }
@@ -70,6 +87,7 @@ kept! {
 pub struct Context {
     vcpu: Vcpu,
     system: System,
+    watch: Watch,
     simd: Simd,
     timer_control: u64,
 }
@@ -82,7 +100,8 @@ impl Context {
     pub fn new() -> Self {
         Self {
             vcpu: Vcpu::default(),
-            system: System([0; 36]),
+            system: System([0; 31]),
+            watch: Watch([0; 5]),
             simd: Simd::new(),
             timer_control: 0,
         }
@@ -93,6 +112,7 @@ impl Context {
         self.timer_control = mrs!("cntv_ctl_el0");
         msr!("cntv_ctl_el0", 0);
         self.system.save();
+        self.watch.save();
         self.simd.save();
         self.vcpu.clone_from(vcpu);
     }
@@ -100,6 +120,7 @@ impl Context {
     /// Puts it back.
     pub fn load(&self, vcpu: &mut Vcpu) {
         self.system.load();
+        self.watch.load();
         msr!("cntv_ctl_el0", self.timer_control);
         self.simd.load();
         vcpu.clone_from(&self.vcpu);

@@ -200,7 +200,8 @@ impl Guest {
     }
 
     /// A synchronous exception that takes more than an answer.
-    #[inline(never)]
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
     fn sync(&mut self, seat: &mut Seat, vcpu: &mut Vcpu, esr: u64) -> After {
         self.resample_forwarded();
         match self
@@ -213,7 +214,8 @@ impl Guest {
     }
 
     /// After an access that may have changed something.
-    #[inline(never)]
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
     fn look(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         match self.vm.asks() {
             Next::Resume => self.before_return(seat),
@@ -433,6 +435,10 @@ impl Guest {
             }
         }
         self.resample_forwarded();
+        if seat.state == State::Waiting {
+            // Its timer may have fired, which only its interrupt tells.
+            self.acknowledge(seat);
+        }
         match self.vm.catch_up(seat.cpu, &mut self.hardware) {
             Next::Resume | Next::Wait => {}
             other => {
@@ -467,22 +473,44 @@ fn trap_of(esr: u64) -> Trap {
 /// A synchronous exception from the guest (vectors.S).
 #[unsafe(no_mangle)]
 extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
-    let (mut guest, seat, vcpu) = area.live();
     #[cfg(feature = "fault-injection")]
     crate::arch::fault::injected(esr);
-    guest.account.traps += 1;
-    let after = if guest.at_once {
-        let Guest { vm, hardware, .. } = &mut *guest;
-        match vm.quick(seat.cpu, vcpu, hardware, trap_of(esr)) {
-            Quick::Done => return,
-            Quick::Look => guest.look(seat, vcpu),
-            Quick::Not => guest.sync(seat, vcpu, esr),
-        }
-    } else {
-        guest.sync(seat, vcpu, esr)
+    let (guest, vcpu) = area.alone();
+    let Some(guest) = guest else {
+        return trapped(area, esr);
     };
+    guest.account.traps += 1;
+    if !guest.at_once {
+        return trapped(area, esr);
+    }
+    match guest.vm.quick(0, vcpu, &mut guest.hardware, trap_of(esr)) {
+        Quick::Done => {}
+        Quick::Look => looked(area),
+        Quick::Not => trapped(area, esr),
+    }
+}
+
+/// After an access that may have changed something, of a VM with one vCPU.
+#[inline(never)]
+fn looked(area: &mut CoreArea) {
+    let (mut guest, seat, vcpu) = area.live();
+    let after = guest.look(seat, vcpu);
+    drop(guest);
     if after == After::Choose {
-        drop(guest);
+        serve::choose(area);
+    }
+}
+
+/// An exception that takes more, or that is of a VM with several vCPUs.
+#[inline(never)]
+fn trapped(area: &mut CoreArea, esr: u64) {
+    let (mut guest, seat, vcpu) = area.live();
+    if guest.told.len() > 1 {
+        guest.account.traps += 1;
+    }
+    let after = guest.sync(seat, vcpu, esr);
+    drop(guest);
+    if after == After::Choose {
         serve::choose(area);
     }
 }

@@ -17,6 +17,7 @@ pub struct GuestCell {
     held: AtomicBool,
     /// Whether vCPUs of it are on several cores; if not, nobody waits and nothing is counted.
     shared: bool,
+    single: bool,
 }
 
 // SAFETY: a guest is reached by its own cores only, and by one of them at a time: see `hold`.
@@ -26,6 +27,7 @@ impl GuestCell {
     /// A VM whose vCPUs are on one core or on several (`shared`).
     pub fn new(guest: Guest, shared: bool) -> Self {
         Self {
+            single: guest.entries.len() == 1,
             guest: UnsafeCell::new(guest),
             held: AtomicBool::new(false),
             shared,
@@ -47,6 +49,23 @@ impl GuestCell {
             }
         }
         Held { cell: self }
+    }
+
+    /// Whether it has one vCPU.
+    pub const fn is_single(&self) -> bool {
+        self.single
+    }
+
+    /// The VM, which has one vCPU.
+    ///
+    /// # Safety
+    ///
+    /// As of [`hold`](GuestCell::hold), and it is [single](GuestCell::is_single).
+    #[allow(clippy::mut_from_ref)] // the lock that there need not be
+    #[inline]
+    pub unsafe fn alone(&self) -> &mut Guest {
+        // SAFETY: its one core is the caller's, by the contract.
+        unsafe { &mut *self.guest.get() }
     }
 
     /// Takes the VM from a core that failed while it held it, which is the caller's.

@@ -43,6 +43,23 @@ impl CoreArea {
         (unsafe { cell.hold() }, seat, vcpu)
     }
 
+    /// The VM of the vCPU that has the core, if it is the VM's only one, and its registers.
+    #[allow(clippy::inline_always)] // one caller, whose every instruction counts
+    #[inline(always)]
+    pub(super) fn alone(&mut self) -> (Option<&mut Guest>, &mut Vcpu) {
+        // SAFETY: as in `live`; the cell is there only if it is single.
+        let guest = self.alone.map(|cell| unsafe { cell.alone() });
+        (guest, &mut self.vcpu)
+    }
+
+    /// A seat has the core from now on.
+    fn sit(&mut self, index: usize) {
+        self.current = index;
+        if let Some(seat) = self.seats.get(index) {
+            self.alone = seat.guest.is_single().then_some(seat.guest);
+        }
+    }
+
     /// Gives the core to another of its seats.
     fn switch(&mut self, to: usize) {
         let from = self.current;
@@ -54,7 +71,8 @@ impl CoreArea {
             gic::deactivate(counter::VIRTUAL_TIMER);
         }
         let (vm, cpu) = (leaves.vm, leaves.cpu);
-        self.current = to;
+        self.sit(to);
+        let Self { seats, vcpu, .. } = self;
         let comes = &mut seats[to];
         comes.context.load(vcpu);
         comes.armed = None;
@@ -181,6 +199,7 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     gic::open_core();
     gic::enable(counter::HYPERVISOR_TIMER);
     gic::enable(counter::VIRTUAL_TIMER);
+    area.sit(0);
     let index = area.index;
     for seat in area.seats.iter().filter(|seat| seat.cpu == 0) {
         // SAFETY: a seat of this core, which holds no VM now.
