@@ -5,6 +5,7 @@
 //! - [`board`]: a VM's board: its resource map, at the VM's size.
 //! - [`place`]: where a VM's images go, and how it is entered.
 //! - [`sharing`]: how VMs share cores, and what becomes of one that fails.
+//! - [`pen`]: where a Versatile Express' other CPUs wait for its kernel.
 //! - [`prepare`]: all of it together, with everything that can be wrong.
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::line_of;
@@ -20,6 +21,7 @@ pub mod board;
 pub mod host;
 pub mod kernel;
 mod limits;
+mod pen;
 pub mod place;
 pub mod prepare;
 pub mod reader;

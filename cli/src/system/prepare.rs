@@ -5,7 +5,7 @@ use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, Sd, System, Vm, limits, sharing};
+use super::{Image, Sd, System, Vm, limits, pen, sharing};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
@@ -210,6 +210,7 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
             Some(fault.at(&system.file, name.line))
         })
         .collect();
+    let secondary = secondary(vm, &board, &entry, &mut placed);
     let misplaced = place::check(&placed, &board);
     faults.extend(
         misplaced
@@ -233,8 +234,23 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
         placed,
         card,
         entry,
-        secondary: None,
+        secondary,
     })
+}
+
+/// How the vCPUs but the first start: from a holding pen, where a kernel sends for them; as the first
+/// does, where an image is all that runs; not at all, where PSCI switches them on.
+fn secondary(vm: &Vm, board: &VmBoard, entry: &Entry, placed: &mut Vec<Placed>) -> Option<Entry> {
+    if vm.cores.value.len() < 2 || board.plan.psci.is_some() {
+        return None;
+    }
+    if !matches!(vm.image, Image::Kernel(_)) {
+        return Some(entry.clone());
+    }
+    let pen = pen::of(board, vm.cores.line)?;
+    let start = place::entry(board.wide, pen.at, &[]);
+    placed.push(pen);
+    Some(start)
 }
 
 /// The card that the system file asks for, if there is one like it and a slot for it.
