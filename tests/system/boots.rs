@@ -498,6 +498,68 @@ fn two_vms_say_hello_side_by_side() {
 
 const HOSTS: [&str; 2] = ["qemu-virt", "qemu-virt-gicv2"];
 
+/// The virtual timer's interrupt, 50 ms away, and a key come to each while the other has the core, or
+/// wants it.
+#[test]
+fn two_vms_share_a_core_by_slots_and_by_priority() {
+    for (system, host) in [
+        ("one-core.toml", HOSTS[0]),
+        ("one-core.toml", HOSTS[1]),
+        ("tests/priority.toml", HOSTS[0]),
+    ] {
+        let script = [
+            "@right:type; q ends",
+            "> @right:q",
+            "@right:PASS hello64",
+            "@left:type; q ends",
+            "> @left:q",
+            "@left:PASS hello64",
+        ];
+        let outcome = play(system, host, &script);
+        assert!(!outcome.apart.contains("BAD"), "{}", outcome.apart);
+    }
+}
+
+#[test]
+fn two_linuxes_share_a_core() {
+    let script = [
+        "@press:/ #",
+        "@panel:/ #",
+        "> @panel:cat /proc/device-tree/model",
+        "@panel:V2P-CA15",
+        "> @press:cat /proc/device-tree/model",
+        "@press:V2P-CA9",
+    ];
+    play("two-boards-one-core.toml", HOSTS[0], &script);
+}
+
+/// By PSCI on virt-v8-gicv3; by SYS_FLAGS and an SGI on the two Versatile Express.
+#[test]
+fn kernels_bring_up_the_second_cpu_of_their_board() {
+    for system in [
+        "virt-v8-gicv3-smp.toml",
+        "vexpress-a15-smp.toml",
+        "vexpress-a9-smp.toml",
+    ] {
+        let outcome = play(system, HOSTS[0], &["/ #", "> nproc", "2", "/ #"]);
+        let brought = outcome.text.contains("smp: Brought up 1 node, 2 CPUs");
+        assert!(brought, "{}", outcome.text);
+    }
+}
+
+#[test]
+fn a_vm_that_cannot_go_on_is_restarted_as_often_as_it_may_be() {
+    let script = [
+        "@monitor:restarted after a crash (1 since the start",
+        "@monitor:restarted after a crash (2 since the start",
+        "@monitor:and not restarted again",
+        "@panel:type; q ends",
+        "> @panel:q",
+        "@panel:PASS hello64",
+    ];
+    play("tests/restart.toml", HOSTS[0], &script);
+}
+
 #[test]
 fn own_firmware_finds_the_cpus_of_its_boards() {
     for host in HOSTS {

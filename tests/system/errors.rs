@@ -406,6 +406,37 @@ fn a_host_device_passed_to_two_vms_is_told() {
 }
 
 #[test]
+fn a_schedule_that_cannot_be_kept_is_told() {
+    let two = |cores: &str, schedule: &str| {
+        format!(
+            "{SYSTEM}\n[vm.two]\nboard = \"board.dts\"\ncores = [{cores}]\nmemory = \"64M\"\nkernel = \"zimage\"\n\n{schedule}\n"
+        )
+    };
+    for (schedule, words) in [
+        (
+            "[schedule]\npolicy = \"cyclic\"\nslots = [{ vm = \"one\", us = 100 }]",
+            "vm.two shares a core, and has no slot",
+        ),
+        (
+            "[schedule]\npolicy = \"cyclic\"\nslots = [{ vm = \"tow\", us = 100 }]",
+            "a slot is of vm.tow",
+        ),
+        ("[schedule]\npolicy = \"cyclic\"", "has no slots"),
+        (
+            "[schedule]\npolicy = \"cyclic\"\nslots = [{ vm = \"one\" }]",
+            "slot 0 is 0 us long",
+        ),
+        ("[schedule]\npolicy = \"fair\"", "`policy` cannot be"),
+    ] {
+        let faults = faults_of(BOARD, &two("0", schedule));
+        assert!(
+            faults.iter().any(|fault| fault.to_string().contains(words)),
+            "{schedule}: {faults:?}"
+        );
+    }
+}
+
+#[test]
 fn a_cycle_in_interrupt_wiring_is_told_with_the_line_of_a_node() {
     let cascade = |label: &str, at: &str, parent: &str| {
         format!(

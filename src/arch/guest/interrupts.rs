@@ -147,11 +147,7 @@ impl Guest {
             next => self.act(next, seat, vcpu),
         };
         // Others of this core may have been called, or their time has come.
-        if seat.until == u64::MAX {
-            after
-        } else {
-            After::Choose
-        }
+        if seat.shares { After::Choose } else { after }
     }
 
     /// What others ask of this VM.

@@ -175,7 +175,7 @@ impl Guest {
         self.call_online();
     }
 
-    fn call_online(&self) {
+    pub(super) fn call_online(&self) {
         for cpu in (0..32).filter(|cpu| self.online & 1 << cpu != 0) {
             calls::call(self.number, cpu);
         }
@@ -215,7 +215,7 @@ impl Guest {
         self.vm.reset(&self.hardware);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
-        (self.online, self.parked) = (0, 0);
+        (self.online, self.parked, self.awake) = (0, 0, 0);
         self.phase = Phase::Running;
         for cpu in 0..self.entries.len() {
             self.starts[cpu].clone_from(&self.entries[cpu]);
@@ -228,7 +228,7 @@ impl Guest {
         let had_ended = !matches!(self.phase, Phase::Running | Phase::Paused(_));
         (self.phase, self.wish) = (Phase::Broken, None);
         self.call_online();
-        self.online = 0;
+        (self.online, self.awake) = (0, 0);
         if !had_ended {
             is_gone();
         }
@@ -265,7 +265,7 @@ impl Guest {
         }
         self.phase = phase;
         self.life += 1;
-        (self.online, self.parked) = (0, 0);
+        (self.online, self.parked, self.awake) = (0, 0, 0);
         for cpu in 0..self.entries.len() {
             self.starts[cpu] = None;
             calls::call(self.number, cpu as u8);

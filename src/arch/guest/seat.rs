@@ -139,6 +139,8 @@ pub struct Seat {
     pub armed: Option<Instant>,
     /// When this core flushes the link, on the host's counter, if it owes that.
     pub flush_at: Option<u64>,
+    /// Whether its core has others.
+    pub shares: bool,
     /// When the core is to be given to another at the latest, on the host's counter.
     pub until: u64,
     /// While it waits: when it is to be looked after, on the host's counter.
@@ -166,6 +168,7 @@ impl Seat {
             timer_forwarded: false,
             armed: None,
             flush_at: None,
+            shares: false,
             until: u64::MAX,
             wakes: u64::MAX,
             waits_since: 0,

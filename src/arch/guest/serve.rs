@@ -200,6 +200,8 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     gic::enable(counter::HYPERVISOR_TIMER);
     gic::enable(counter::VIRTUAL_TIMER);
     area.sit(0);
+    let shares = area.schedule.is_some();
+    area.seats.iter_mut().for_each(|seat| seat.shares = shares);
     let index = area.index;
     for seat in area.seats.iter().filter(|seat| seat.cpu == 0) {
         // SAFETY: a seat of this core, which holds no VM now.
