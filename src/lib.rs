@@ -12,6 +12,7 @@
 //! - [`board`]: a legacy board from its resource map.
 //! - [`vm`]: the virtual CPU: exits, system registers, power control, reports.
 //! - [`sched`]: who runs on a core, and until when.
+//! - [`wire`]: what joins boards.
 //! - [`trace`]: what was done to a board's devices, as text; replayed and compared.
 //! - [`bundle`], [`link`]: what goes into the hypervisor, and what comes out.
 #![no_std]
@@ -47,3 +48,4 @@ pub mod trace;
 pub mod units;
 pub mod vcpu;
 pub mod vm;
+pub mod wire;

@@ -9,6 +9,7 @@ use crate::arch::hardware::Hardware;
 use crate::arch::psci::{self, Conduit};
 use crate::arch::stage2_tables::Stage2Tables;
 use crate::arch::uart::Uart;
+use crate::arch::wires::{self, Ends};
 use crate::arch::{self, arena, boot, console, counter, gic, mmu};
 use alloc::boxed::Box;
 use alloc::format;
@@ -96,6 +97,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         cores: vms.iter().map(|spec| cores_of(spec).collect()).collect(),
         interrupts: Vec::new(),
     };
+    wires::open(&bundle.manifest().wires);
     for (number, spec) in vms.iter().enumerate() {
         if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
             log::error!("vm.{}: not started: the host has no core {core}", spec.name);
@@ -482,6 +484,8 @@ fn build_guest(
         controls,
         spec.restart,
     );
+    let wires = &bundle.manifest().wires;
+    guest.wires = Ends::of(number, guest.vm.board(), wires);
     if let Some(devices) = &spec.record {
         guest.record(devices);
     }

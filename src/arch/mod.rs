@@ -5,7 +5,7 @@
 //! - [`gic`], [`counter`], [`psci`], [`uart`], [`console`]: the host's own devices.
 //! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], [`guest`]: a VM on a core: its
 //!   memory, the registers that the core holds for it, its exits.
-//! - [`mailbox`]: what others ask of a VM.
+//! - [`mailbox`]: what others ask of a VM; [`wires`]: what joins VMs.
 //! - [`fault`]: exceptions and panics of the hypervisor itself.
 
 pub mod arena;
@@ -26,6 +26,7 @@ mod registers;
 mod simd;
 pub mod stage2_tables;
 pub mod uart;
+pub mod wires;
 
 use aarch64_cpu::asm::barrier::{SY, dsb, isb};
 use core::slice;

@@ -1,10 +1,12 @@
 //! The board itself: devices on a bus, joined by wires.
 
 mod access;
+mod carry;
 mod frames;
 mod lines;
 mod near;
 mod seen;
+mod wired;
 
 use super::bus::{Bus, Port};
 use super::catalog::{self, Making};
@@ -24,6 +26,7 @@ use crate::units::{Instant, Ipa};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+pub use carry::{Carried, CarriedFrames};
 use near::{NEAR, Near};
 
 /// How many unclaimed accesses the policy `learn` keeps.
@@ -72,6 +75,10 @@ struct Slot {
     deadline: Option<Instant>,
     /// If it has a port to an Ethernet wire: whether someone takes what it sends.
     frames_taken: Option<bool>,
+    /// Whether someone takes what its serial port sends.
+    serial_taken: bool,
+    /// The lines of which someone is told: see [`Board::watch_outputs`].
+    watched: Lines,
 }
 
 #[derive(Clone, Copy)]
@@ -106,6 +113,8 @@ impl Board {
                 wired: wired(plan, index),
                 deadline: None,
                 frames_taken: made.frames().map(|_| false),
+                serial_taken: false,
+                watched: Lines::default(),
                 store: device.store.map(|(store, _)| store),
                 device: made,
             });

@@ -28,7 +28,7 @@ use crate::access::{Access, Initiator, Security, Width};
 use crate::memory::BoardMemory;
 use crate::units::{HostPa, Instant, Ipa};
 pub use error::MapError;
-pub use machine::Board;
+pub use machine::{Board, Carried, CarriedFrames};
 pub use plan::Plan;
 
 /// What the board may ask of the world in one call.
@@ -160,8 +160,14 @@ impl News {
     pub const TIMER: Self = Self(8);
     /// A device has sent frames that someone takes ([`Board::take_frames`]).
     pub const FRAMES: Self = Self(16);
+    /// A serial port has sent what someone takes ([`Board::take_serial`]).
+    pub const SERIAL: Self = Self(32);
+    /// An output line has changed that someone watches ([`Board::watch_outputs`]).
+    pub const OUTPUTS: Self = Self(64);
+    /// What is on a wire.
+    pub const WIRES: Self = Self(16 | 32 | 64);
     /// All of that.
-    pub const ALL: Self = Self(31);
+    pub const ALL: Self = Self(127);
 
     /// Whether there is none at all.
     #[inline]
@@ -169,7 +175,7 @@ impl News {
         self.0 == 0
     }
 
-    /// Whether there is this.
+    /// Whether there is any of this.
     #[inline]
     pub const fn has(self, what: Self) -> bool {
         self.0 & what.0 != 0

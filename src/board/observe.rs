@@ -212,6 +212,17 @@ impl Observer {
         }
     }
 
+    /// What no record can hold has happened: it counts as lost, and so does what follows until
+    /// that was told.
+    pub fn lose(&mut self, kind: Kinds, device: u16, at: Instant) {
+        if self.sees(kind, device) {
+            if self.lost == 0 {
+                self.lost_at = at;
+            }
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
     /// A tapped window is accessed; the metal carries it out, and tells the value behind that.
     pub fn asked(&mut self, access: Seen) {
         self.asked = Some(access);

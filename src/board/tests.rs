@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use vm_fdt::{Error, FdtWriter};
 
 mod serial;
+mod wires;
 
 const V7: &[u8] = include_bytes!("../../tests/data/virt-v7.dtb");
 const HOST: &[u8] = super::devicetree::tests::HOST;

@@ -2,7 +2,7 @@
 
 use super::{
     ALIGNMENT, Bundle, BundleError, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, MAGIC,
-    MANIFEST_LIMIT, Manifest, Schedule, Sha256, VmSpec,
+    MANIFEST_LIMIT, Manifest, Schedule, Sha256, VmSpec, WireSpec,
 };
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -26,6 +26,7 @@ impl Builder {
             items: Vec::new(),
             vms: Vec::new(),
             schedule: Schedule::Priority,
+            wires: Vec::new(),
         };
         Self {
             manifest,
@@ -65,6 +66,11 @@ impl Builder {
     /// Says how VMs share cores; without it, by priority.
     pub fn schedule(&mut self, schedule: Schedule) {
         self.manifest.schedule = schedule;
+    }
+
+    /// Adds a wire between VMs that have been added.
+    pub fn wire(&mut self, wire: WireSpec) {
+        self.manifest.wires.push(wire);
     }
 
     /// The bundle's bytes, which [`Bundle::open`] accepts.

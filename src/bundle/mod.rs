@@ -35,6 +35,7 @@ pub use hash::Sha256;
 pub use read::Bundle;
 pub use sealed::{ARENA_BYTES, Inspection, SEAL_MAGIC, SEAL_SIZE, inspect, seal};
 
+use crate::wire::pins::Pin;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,8 @@ pub const ITEM_LIMIT: usize = 256;
 pub const VM_LIMIT: usize = 16;
 /// The most vCPUs of one VM: as many as a GICv2 serves.
 pub const CORE_LIMIT: usize = 8;
+/// The most wires in a bundle.
+pub const WIRE_LIMIT: usize = 32;
 /// The most loads of one VM.
 pub const LOAD_LIMIT: usize = 32;
 
@@ -74,6 +77,8 @@ pub struct Manifest {
     pub vms: Vec<VmSpec>,
     /// How the VMs share cores.
     pub schedule: Schedule,
+    /// What joins their boards, in the system file's order.
+    pub wires: Vec<WireSpec>,
 }
 
 /// How the VMs that have a core in common share it.
@@ -164,6 +169,51 @@ pub struct VmSpec {
     pub entry: Entry,
     /// The state in which the others start; none: they are off until they are switched on by PSCI.
     pub secondary: Option<Entry>,
+}
+
+/// A wire between boards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireSpec {
+    /// What messages call it: `press.serial1 - panel.serial1`.
+    pub name: String,
+    /// What it joins.
+    pub kind: WireKind,
+}
+
+/// What a wire joins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WireKind {
+    /// Two serial ports.
+    Serial {
+        /// The ports.
+        ends: [WireEnd; 2],
+        /// Characters arrive whether the receiver has room or not.
+        faithful: bool,
+    },
+    /// Two Ethernet ports or more: a switch.
+    Ethernet(Vec<WireEnd>),
+    /// Two pins.
+    Pins([(WireEnd, Pin); 2]),
+}
+
+impl WireKind {
+    /// Its ends.
+    pub fn ends(&self) -> Vec<WireEnd> {
+        match self {
+            Self::Serial { ends, .. } => ends.to_vec(),
+            Self::Ethernet(ends) => ends.clone(),
+            Self::Pins(ends) => ends.iter().map(|(end, _)| *end).collect(),
+        }
+    }
+}
+
+/// A device of a VM's board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireEnd {
+    /// The VM, by its index in [`Manifest::vms`].
+    pub vm: u16,
+    /// The device, by its index in [`Plan::devices`](crate::board::Plan::devices).
+    pub device: u16,
 }
 
 /// An item's place in the guest's address space.

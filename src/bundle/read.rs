@@ -9,10 +9,11 @@
 use super::{
     ALIGNMENT, BundleError, CORE_LIMIT, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, LOAD_LIMIT,
     MAGIC, MANIFEST_LIMIT, Manifest, Restart, SLOT_LIMIT_US, SLOTS_LIMIT, Schedule, Sha256,
-    VM_LIMIT, VmSpec,
+    VM_LIMIT, VmSpec, WIRE_LIMIT, WireEnd, WireKind, WireSpec,
 };
 use crate::board::observe::SEEN_LIMIT;
 use crate::emul::sd_card;
+use crate::wire::{ethernet, pins::Pin};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -49,6 +50,7 @@ impl<'a> Bundle<'a> {
             .vms
             .iter()
             .try_for_each(|vm| check_vm(vm, &manifest))?;
+        check_wires(&manifest.wires, manifest.vms.len())?;
         Ok(Self { bytes, manifest })
     }
 
@@ -295,6 +297,48 @@ fn check_vm(vm: &VmSpec, manifest: &Manifest) -> Result<(), BundleError> {
                 "an image runs past the end of the address space",
             ));
         }
+    }
+    Ok(())
+}
+
+fn check_wires(wires: &[WireSpec], vms: usize) -> Result<(), BundleError> {
+    if wires.len() > WIRE_LIMIT {
+        return Err(wrong("", "too many wires"));
+    }
+    let mut ports: Vec<WireEnd> = Vec::new();
+    for wire in wires {
+        if wire
+            .kind
+            .ends()
+            .iter()
+            .any(|end| usize::from(end.vm) >= vms)
+        {
+            return Err(wrong(&wire.name, "it leads to no VM"));
+        }
+        match &wire.kind {
+            WireKind::Serial { ends, .. } => ports.extend(ends),
+            WireKind::Ethernet(ends) => {
+                if !(2..=ethernet::PORTS).contains(&ends.len()) {
+                    return Err(wrong(&wire.name, "an Ethernet wire has 2 to 8 ports"));
+                }
+                ports.extend(ends);
+            }
+            WireKind::Pins(ends) => {
+                let outputs = |(_, pin): &(_, Pin)| [pin.output, pin.enable];
+                if ends
+                    .iter()
+                    .flat_map(outputs)
+                    .flatten()
+                    .any(|line| line >= 64)
+                {
+                    return Err(wrong(&wire.name, "no device has such a line"));
+                }
+            }
+        }
+    }
+    ports.sort_unstable_by_key(|end| (end.vm, end.device));
+    if ports.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err(wrong("", "a port is on two wires"));
     }
     Ok(())
 }

@@ -429,3 +429,82 @@ fn what_is_not_an_image_is_not_sealed() {
     huge[16..24].copy_from_slice(&u64::MAX.to_le_bytes());
     assert_eq!(seal(&huge, &sample()), Err(BundleError::NotAnImage));
 }
+
+#[test]
+fn a_wire_that_joins_what_is_not_there_is_refused() {
+    use crate::wire::pins::Pin;
+    let item = Item {
+        name: "x".into(),
+        offset: 4096,
+        size: 0,
+        sha256: Sha256::of(&[]),
+    };
+    let end = |vm, device| WireEnd { vm, device };
+    let serial = |a, b| WireKind::Serial {
+        ends: [a, b],
+        faithful: false,
+    };
+    let open = |kinds: &[WireKind]| {
+        let wires = kinds.iter().map(|kind| WireSpec {
+            name: "a - b".into(),
+            kind: kind.clone(),
+        });
+        let manifest = Manifest {
+            system: "s".into(),
+            host: "h".into(),
+            early_console: None,
+            items: vec![item.clone()],
+            vms: vec![vm("a", ItemId(0), vec![]), vm("b", ItemId(0), vec![])],
+            schedule: Schedule::Priority,
+            wires: wires.collect(),
+        };
+        let bytes = forge(&manifest);
+        let opened = Bundle::open(&bytes).map(|_| ());
+        opened.map_err(|error| error.to_string())
+    };
+    let pin = Pin {
+        output: Some(9),
+        enable: Some(17),
+        input: Some(600),
+    };
+    let sound = [
+        serial(end(0, 1), end(1, 1)),
+        WireKind::Ethernet(vec![end(0, 2), end(1, 2)]),
+        WireKind::Pins([(end(0, 3), pin), (end(1, 3), pin)]),
+        WireKind::Pins([(end(0, 3), pin), (end(0, 3), pin)]),
+    ];
+    assert_eq!(open(&sound), Ok(()));
+    for (kinds, what) in [
+        (
+            &[serial(end(0, 1), end(2, 1))][..],
+            "a - b: it leads to no VM",
+        ),
+        (&[serial(end(0, 1), end(0, 1))], "a port is on two wires"),
+        (
+            &[serial(end(0, 1), end(1, 1)), serial(end(0, 2), end(1, 1))],
+            "a port is on two wires",
+        ),
+        (&[WireKind::Ethernet(vec![end(0, 1)])], "2 to 8 ports"),
+        (
+            &[WireKind::Ethernet((0..9).map(|n| end(0, n)).collect())],
+            "2 to 8 ports",
+        ),
+        (
+            &[WireKind::Pins([
+                (end(0, 1), pin),
+                (
+                    end(1, 1),
+                    Pin {
+                        enable: Some(64),
+                        ..pin
+                    },
+                ),
+            ])],
+            "no device has such a line",
+        ),
+        (&vec![serial(end(0, 1), end(1, 1)); 33], "too many wires"),
+    ] {
+        let error = open(kinds).unwrap_err();
+        assert!(error.contains(what), "{error}");
+    }
+}

@@ -34,82 +34,131 @@ pub trait FramePort {
     fn connect(&mut self, cx: &mut Cx<'_>, live: bool);
 }
 
-/// How many octets of frames wait for the wire to take them; each takes two more.
-const WAITING: usize = 16 * 1024;
-
-/// The frames that a device has sent and nobody has taken. Those that do not fit are lost: the
-/// device does not wait for the wire.
-pub(super) struct Sent {
+/// Frames in their order, in a bounded number of octets; each takes two more than it has.
+pub(crate) struct FrameQueue {
     bytes: Vec<u8>,
     first: usize,
     len: usize,
 }
 
-impl Sent {
-    pub(super) fn new() -> Self {
+impl FrameQueue {
+    /// An empty queue of so many octets, a power of two.
+    pub(crate) fn new(octets: usize) -> Self {
         Self {
-            bytes: vec![0; WAITING],
+            bytes: vec![0; octets.next_power_of_two()],
             first: 0,
             len: 0,
         }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         (self.first, self.len) = (0, 0);
     }
 
+    /// The place `n` octets behind the first.
+    fn place(&self, n: usize) -> usize {
+        self.first.wrapping_add(n) & self.bytes.len().wrapping_sub(1)
+    }
+
     fn append(&mut self, bytes: &[u8]) {
-        let end = self.first.wrapping_add(self.len) % WAITING;
-        for (to, from) in (end..WAITING).chain(0..end).zip(bytes) {
-            if let Some(slot) = self.bytes.get_mut(to) {
-                *slot = *from;
-            }
-        }
+        let at = self.place(self.len);
         self.len = self.len.wrapping_add(bytes.len());
+        let (front, behind) = bytes
+            .split_at_checked(self.bytes.len().wrapping_sub(at))
+            .unwrap_or((bytes, &[]));
+        let end = at.wrapping_add(front.len());
+        if let Some(slots) = self.bytes.get_mut(at..end) {
+            slots.copy_from_slice(front);
+        }
+        if let Some(slots) = self.bytes.get_mut(..behind.len()) {
+            slots.copy_from_slice(behind);
+        }
     }
 
     fn take(&mut self, into: &mut [u8]) {
-        for byte in into.iter_mut() {
-            *byte = self.bytes.get(self.first).copied().unwrap_or(0);
-            self.first = self.first.wrapping_add(1) % WAITING;
-            self.len = self.len.wrapping_sub(1);
+        let end = self.first.wrapping_add(into.len());
+        let front = self.bytes.get(self.first..end.min(self.bytes.len()));
+        let front = front.unwrap_or_default();
+        let behind = into.len().wrapping_sub(front.len());
+        let behind = self.bytes.get(..behind).unwrap_or_default();
+        for (to, from) in into.iter_mut().zip(front.iter().chain(behind)) {
+            *to = *from;
         }
+        self.first = self.place(into.len());
+        self.len = self.len.wrapping_sub(into.len());
     }
 
-    /// Appends a frame, if there is room for it.
-    pub(super) fn push(&mut self, frame: &[u8]) {
-        let free = WAITING.wrapping_sub(self.len);
+    /// Appends a frame; false, and nothing done, if there is no room for it.
+    pub(crate) fn push(&mut self, frame: &[u8]) -> bool {
+        let free = self.bytes.len().wrapping_sub(self.len);
         if frame.is_empty() || frame.len() > FRAME_MAX || frame.len().wrapping_add(2) > free {
-            return;
+            return false;
         }
         self.append(&(frame.len() as u16).to_le_bytes());
         self.append(frame);
+        true
     }
 
-    /// Takes the first frame.
-    pub(super) fn pop(&mut self, into: &mut [u8; FRAME_MAX]) -> Option<usize> {
+    /// How many octets the first frame has.
+    pub(crate) fn next_len(&self) -> Option<usize> {
         if self.is_empty() {
             return None;
         }
-        let mut size = [0; 2];
-        self.take(&mut size);
-        let octets = usize::from(u16::from_le_bytes(size));
-        // What `push` and `load` let in is no longer than that.
+        let octet = |n| self.bytes.get(self.place(n)).copied();
+        Some(usize::from(u16::from_le_bytes([octet(0)?, octet(1)?])))
+    }
+
+    /// Takes the first frame.
+    pub(crate) fn pop(&mut self, into: &mut [u8; FRAME_MAX]) -> Option<usize> {
+        let octets = self.next_len()?;
+        self.first = self.place(2);
+        self.len = self.len.wrapping_sub(2);
+        // What `push` lets in is no longer than that.
         self.take(into.get_mut(..octets)?);
         Some(octets)
     }
+}
+
+/// How many octets of frames wait for the wire to take them.
+const WAITING: usize = 16 * 1024;
+
+/// The frames that a device has sent and nobody has taken. Those that do not fit are lost: the
+/// device does not wait for the wire.
+pub(super) struct Sent(FrameQueue);
+
+impl Sent {
+    pub(super) fn new() -> Self {
+        Self(FrameQueue::new(WAITING))
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn push(&mut self, frame: &[u8]) {
+        self.0.push(frame);
+    }
+
+    pub(super) fn pop(&mut self, into: &mut [u8; FRAME_MAX]) -> Option<usize> {
+        self.0.pop(into)
+    }
 
     pub(super) fn save(&self, out: &mut Writer) {
-        out.u16(self.len as u16);
-        let end = self.first.wrapping_add(self.len).min(WAITING);
-        let front = self.bytes.get(self.first..end).unwrap_or_default();
+        let FrameQueue { bytes, first, len } = &self.0;
+        out.u16(*len as u16);
+        let end = first.wrapping_add(*len).min(WAITING);
+        let front = bytes.get(*first..end).unwrap_or_default();
         out.bytes(front);
-        let rest = self.len.wrapping_sub(front.len());
-        out.bytes(self.bytes.get(..rest).unwrap_or_default());
+        let rest = len.wrapping_sub(front.len());
+        out.bytes(bytes.get(..rest).unwrap_or_default());
     }
 
     pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Result<(), Refusal> {

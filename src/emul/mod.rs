@@ -46,6 +46,7 @@ use crate::access::{Access, Refusal};
 use crate::memory::{BoardMemory, StoreId, Unbacked};
 use crate::units::{Instant, Ipa};
 use frames::FramePort;
+use serial::{LineSettings, Received};
 use state::{Reader, Writer};
 
 /// A peripheral.
@@ -156,10 +157,21 @@ pub trait SerialPort {
     }
     /// How many bytes [`receive`](SerialPort::receive) would take without an overrun.
     fn room(&self) -> usize;
-    /// A byte arrives on the line at `cx.now`. With no room it is an overrun, as in hardware.
-    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8);
+    /// A character arrives at `cx.now` with what its line did to it (parity, framing, break).
+    /// Paced, it begins to arrive. With no room it is an overrun, as in hardware.
+    fn receive_with(&mut self, cx: &mut Cx<'_>, received: Received);
+    /// The same of a character whose time on the line is over, paced or not.
+    fn arrived(&mut self, cx: &mut Cx<'_>, received: Received);
+    /// How the port sends and receives, as its registers have it now.
+    fn line(&self) -> LineSettings;
+    /// A byte arrives on the line.
+    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8) {
+        self.receive_with(cx, Received::from(byte));
+    }
     /// A break arrives on the line.
-    fn receive_break(&mut self, _cx: &mut Cx<'_>) {}
+    fn receive_break(&mut self, cx: &mut Cx<'_>) {
+        self.receive_with(cx, Received::BREAK);
+    }
 }
 
 /// What a device may ask of the world.

@@ -1,5 +1,5 @@
 //! A VM's board: its resource map, with as many CPUs and as much RAM as the VM has.
-use super::{System, Vm};
+use super::{System, Vm, wires};
 use crate::fault::{Fault, Faults, Result, did_you_mean};
 use crate::tree::{Region, Tree, source};
 use crate::workspace;
@@ -113,12 +113,16 @@ impl VmBoard {
         let mut map = Tree::of_file(&file)?;
         // As it is written first: the VM's share of it cannot hide what is wrong with it.
         // A device may refuse its node, too.
-        Plan::read(&map.write())
-            .and_then(|plan| Board::build(&plan).map_err(|error| vec![error]))
+        let plan = Plan::read(&map.write())
+            .and_then(|plan| {
+                let built = Board::build(&plan).map_err(|error| vec![error]);
+                built.map(|_| plan)
+            })
             .map_err(|errors| map_faults(&file, errors))?;
         if let Some(error) = circle(&map) {
             return Err(map_faults(&file, vec![error]));
         }
+        wires::fit(system, &vm.name.value, &plan, &mut map);
         let mut faults = Vec::new();
         let cpus = map.cpus();
         if vm.cores.value.len() > cpus.len() {

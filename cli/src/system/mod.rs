@@ -6,6 +6,7 @@
 //! - [`place`]: where a VM's images go, and how it is entered.
 //! - [`sharing`]: how VMs share cores, and what becomes of one that fails.
 //! - [`pen`]: where a Versatile Express' other CPUs wait for its kernel.
+//! - [`wires`]: what joins the VMs' boards.
 //! - [`prepare`]: all of it together, with everything that can be wrong.
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::line_of;
@@ -29,6 +30,7 @@ pub(crate) mod reference;
 pub mod sharing;
 #[cfg(test)]
 mod tests;
+pub mod wires;
 
 pub use reference::Reference;
 
@@ -45,6 +47,8 @@ pub struct System {
     pub vms: Vec<Vm>,
     /// How they share cores.
     pub sharing: Sharing,
+    /// What joins their boards.
+    pub wires: Vec<wires::Wire>,
 }
 
 /// One `[vm.NAME]`.
@@ -182,6 +186,8 @@ impl System {
         let sharing = schedule.map_or_else(Sharing::by_priority, |value| {
             Sharing::read(&mut source, &value)
         });
+        let wires = top.take("wire");
+        let wires = wires.map(|wires| wires::read(&mut source, &wires));
         top.finish(&mut source);
         if !source.faults.is_empty() {
             return Err(Faults(source.faults));
@@ -199,6 +205,7 @@ impl System {
             }),
             vms,
             sharing,
+            wires: wires.unwrap_or_default(),
         })
     }
 }

@@ -5,11 +5,11 @@ use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, Sd, System, Vm, limits, pen, sharing};
+use super::{Image, Sd, System, Vm, limits, pen, sharing, wires};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::bundle::{Builder, Card, Entry, Load, Restart, Schedule, VmSpec};
+use reliquary::bundle::{Builder, Card, Entry, Load, Restart, Schedule, VmSpec, WireSpec};
 use reliquary::emul::sd_card;
 use std::fs;
 
@@ -27,6 +27,8 @@ pub struct Prepared {
     pub vms: Vec<PreparedVm>,
     /// How they share cores.
     pub schedule: Schedule,
+    /// What joins them.
+    pub wires: Vec<WireSpec>,
 }
 
 /// A VM with all its bytes.
@@ -111,12 +113,20 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
         faults.extend(limits::check_pass_through(system, host, &vms));
     }
     faults.extend(sharing::check(system));
+    // The ends of a wire are told by the numbers of their VMs.
+    let joined = if vms.len() == system.vms.len() {
+        wires::join(system, &vms)
+    } else {
+        Ok(Vec::new())
+    };
+    let wires = joined.map_err(|own| faults.extend(own)).unwrap_or_default();
     match host {
         Some(host) if faults.is_empty() => Ok(Prepared {
             name: system.name.clone(),
             host,
             vms,
             schedule: system.sharing.packed(system),
+            wires,
         }),
         _ => {
             // Two VMs of one board find the same fault in its map.
@@ -444,6 +454,9 @@ impl Prepared {
             });
         }
         bundle.schedule(self.schedule);
+        for wire in self.wires {
+            bundle.wire(wire);
+        }
         Ok(bundle.finish().map_err(refused)?)
     }
 }

@@ -97,6 +97,9 @@ impl Check {
                 );
             }
         }
+        for wire in &prepared.wires {
+            anstream::println!("  wire {}", wire.name);
+        }
         Ok(())
     }
 }

@@ -127,6 +127,8 @@ impl Test {
                 "traces",
                 "--test",
                 "sd",
+                "--test",
+                "wires",
                 "--no-fail-fast",
                 "--",
                 &threads,

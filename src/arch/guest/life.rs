@@ -213,6 +213,7 @@ impl Guest {
         msr!("cntvoff_el2", self.began);
         barrier_isb();
         self.vm.reset(&self.hardware);
+        self.wires.connect(true);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
         (self.online, self.parked, self.awake) = (0, 0, 0);
@@ -227,6 +228,7 @@ impl Guest {
     pub(super) fn after_panic(&mut self) {
         let had_ended = !matches!(self.phase, Phase::Running | Phase::Paused(_));
         (self.phase, self.wish) = (Phase::Broken, None);
+        self.wires.connect(false);
         self.call_online();
         (self.online, self.awake) = (0, 0);
         if !had_ended {
@@ -263,6 +265,8 @@ impl Guest {
                 seconds(idle)
             );
         }
+        self.wires.account(self.vm.name());
+        self.wires.connect(false);
         self.phase = phase;
         self.life += 1;
         (self.online, self.parked, self.awake) = (0, 0, 0);

@@ -18,12 +18,13 @@ use crate::arch::core_area::CoreArea;
 use crate::arch::hardware::{self, Hardware};
 use crate::arch::recorder::Recorder;
 use crate::arch::registers::{mrs, msr};
+use crate::arch::wires::Ends;
 use crate::arch::{barrier_isb, console, counter, gic};
 use account::Account;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use life::{Crashes, Phase, Wish};
-use reliquary::board::{BoardAsk, CpuLines, News};
+use reliquary::board::{BoardAsk, CpuLines, News, World};
 use reliquary::bundle::Restart;
 use reliquary::units::{Ipa, ns_for, ticks_in};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
@@ -81,6 +82,8 @@ pub struct Guest {
     /// Whether traps may be answered at once: no interrupt of the host's is to be looked at again,
     /// and nothing waits.
     pub at_once: bool,
+    /// Its ends of the wires.
+    pub wires: Ends,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
     /// Counts and times, for the account at the end.
@@ -135,6 +138,7 @@ impl Guest {
             awake: 0,
             typed_ahead: false,
             waiting: News::default(),
+            wires: Ends::default(),
             recorder: None,
             account: Account::default(),
         }
@@ -248,6 +252,10 @@ impl Guest {
     /// What of it `news` tells.
     fn bring_up(&mut self, seat: &mut Seat, mut news: News) -> After {
         let mut after = After::Enter;
+        if news.has(News::WIRES) && !self.wires.is_empty() {
+            self.carry();
+            news |= self.vm.take_news();
+        }
         if news.has(News::CONSOLE) && self.typed_ahead {
             self.receive();
             news |= self.vm.take_news();
@@ -303,6 +311,22 @@ impl Guest {
         after
     }
 
+    /// Serves the VM's ends of the wires.
+    #[inline(never)]
+    fn carry(&mut self) {
+        let world = World {
+            now: self.vm.now(&self.hardware),
+            memory: &self.hardware.memory,
+        };
+        self.wires.carry(self.number, self.vm.board(), &world);
+        let console = self.waiting.has(News::CONSOLE);
+        self.waiting = self.wires.waiting();
+        if console {
+            self.waiting |= News::CONSOLE;
+        }
+        self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
+    }
+
     /// Takes what the console has sent, and sees that the link sends it.
     #[inline(never)]
     fn drain(&mut self, seat: &mut Seat) {
@@ -320,7 +344,7 @@ impl Guest {
             News::CONSOLE
         } else {
             News::default()
-        };
+        } | self.wires.waiting();
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
         let flush = self.flush_due();
         if flush.is_some() != seat.flush_at.is_some() {

@@ -80,7 +80,7 @@ impl Board {
         slot.is_some_and(|slot| slot.frames_taken == Some(false))
     }
 
-    /// A device has sent frames: they are news, or lost.
+    /// A device has sent frames: they are news, or lost. So are characters, to who takes them.
     #[cold]
     pub(super) fn frames_sent(&mut self, device: usize, now: Instant) {
         if self.sees(Kinds::FRAMES, device) && self.frames_are_lost(device) {
@@ -92,6 +92,7 @@ impl Board {
             return;
         };
         match slot.frames_taken {
+            None if slot.serial_taken => self.news |= News::SERIAL,
             None => {}
             Some(true) => self.news |= News::FRAMES,
             Some(false) => {

@@ -51,6 +51,9 @@ impl Board {
         let mut changed = lines.0 ^ slot.lines.0;
         let wired = slot.wired.0;
         slot.lines = lines;
+        if changed & slot.watched.0 != 0 {
+            self.news |= News::OUTPUTS;
+        }
         if earlier != deadline {
             let first = self.slots.iter().filter_map(|slot| slot.deadline).min();
             if first != self.deadline {

@@ -84,10 +84,8 @@ impl Bench {
     }
 
     fn receive_with(&mut self, byte: u8, condition: Condition) {
-        let cx = self.cx();
-        self.uart
-            .uart
-            .receive_with(&cx, Received { byte, condition });
+        let received = Received { byte, condition };
+        self.uart.uart.receive_with(&mut self.cx(), received);
     }
 
     fn input(&mut self, line: u16, level: bool) {

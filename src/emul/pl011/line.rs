@@ -1,7 +1,7 @@
 //! What UARTLCR_H and the baud rate divisor make of the line: a character's bits and times.
 
 use super::registers::lcr_h;
-use crate::emul::serial::{Pacing, USUAL_BAUD};
+use crate::emul::serial::{LineSettings, Pacing, Parity, USUAL_BAUD};
 use crate::units::ns_for;
 
 /// The register of 30 bits that a write to UARTLCR_H strobes (3.3.7).
@@ -54,6 +54,23 @@ impl LineControl {
     /// How long a character takes, if there is a baud clock.
     pub(super) fn character_ns(self, uartclk: u64) -> Option<u64> {
         self.bits_ns(self.character_bits(), uartclk)
+    }
+
+    /// What the other end has to agree with: 16 periods of UARTCLK, divided by the divisor, a bit
+    /// (3.3.6); SPS makes the parity bit what EPS is not (table 3-13).
+    pub(super) fn settings(self, uartclk: u64) -> LineSettings {
+        let fourths = uartclk.saturating_mul(4);
+        let baud = match self.divisor {
+            0..64 => None,
+            divisor => fourths.checked_div(divisor.into()),
+        };
+        let is = |bit: u8| self.lcr_h & bit != 0;
+        LineSettings {
+            baud: baud.and_then(|baud| u32::try_from(baud).ok()),
+            data_bits: self.data_bits() as u8,
+            parity: Parity::of(is(lcr_h::PEN), is(lcr_h::EPS), is(lcr_h::SPS)),
+            half_stop_bits: if is(lcr_h::STP2) { 4 } else { 2 },
+        }
     }
 
     /// The receive timeout: 32 bit periods (2.8.4).

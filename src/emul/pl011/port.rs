@@ -2,25 +2,10 @@
 
 use super::registers::cr;
 use super::{Pacing, Pl011, Received};
-use crate::emul::{Cx, SerialPort};
+use crate::emul::serial::LineSettings;
+use crate::emul::{Cx, Device, SerialPort};
 
 impl Pl011 {
-    /// A character arrives with what its line did to it (parity, framing, break). Paced, it
-    /// begins to arrive.
-    pub fn receive_with(&mut self, cx: &mut Cx<'_>, received: Received) {
-        use crate::emul::Device;
-        self.advance(cx);
-        match (self.config.pacing, self.character_ns()) {
-            (Pacing::AtOnce, _) => {
-                self.arrive_from_line(received);
-                self.settle();
-            }
-            (Pacing::Baud, Some(ns)) => self.arriving.begin(self.now, received, ns),
-            // Without a baud clock nothing is sampled.
-            (Pacing::Baud, None) => {}
-        }
-    }
-
     /// What waited for room on the wire goes on: at once, or for a character that has been
     /// shifted at the time that `deadline` now tells.
     fn send_into_room(&mut self) {
@@ -65,11 +50,25 @@ impl SerialPort for Pl011 {
         }
     }
 
-    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8) {
-        self.receive_with(cx, Received::from(byte));
+    fn receive_with(&mut self, cx: &mut Cx<'_>, received: Received) {
+        match (self.config.pacing, self.character_ns()) {
+            (Pacing::AtOnce, _) => self.arrived(cx, received),
+            (Pacing::Baud, Some(ns)) => {
+                self.advance(cx);
+                self.arriving.begin(self.now, received, ns);
+            }
+            // Without a baud clock nothing is sampled.
+            (Pacing::Baud, None) => self.advance(cx),
+        }
     }
 
-    fn receive_break(&mut self, cx: &mut Cx<'_>) {
-        self.receive_with(cx, Received::BREAK);
+    fn arrived(&mut self, cx: &mut Cx<'_>, received: Received) {
+        self.advance(cx);
+        self.arrive_from_line(received);
+        self.settle();
+    }
+
+    fn line(&self) -> LineSettings {
+        self.line.settings(self.config.uartclk)
     }
 }

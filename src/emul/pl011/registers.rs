@@ -84,10 +84,12 @@ pub(super) mod fr {
 pub(super) mod lcr_h {
     pub const BRK: u8 = 1 << 0;
     pub const PEN: u8 = 1 << 1;
+    pub const EPS: u8 = 1 << 2;
     pub const STP2: u8 = 1 << 3;
     pub const FEN: u8 = 1 << 4;
     pub const WLEN_SHIFT: u32 = 5;
     pub const WLEN_8: u8 = 3 << WLEN_SHIFT;
+    pub const SPS: u8 = 1 << 7;
 }
 
 /// UARTCR (3.3.8).

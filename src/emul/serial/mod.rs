@@ -1,10 +1,12 @@
 //! What every UART has: characters on a line, their pace, and the queues at both ends.
 
 mod arriving;
+mod line;
 mod ring;
 mod sender;
 
 pub(super) use arriving::Arriving;
+pub use line::{LineSettings, Parity};
 pub(super) use ring::Ring;
 pub(super) use sender::Sender;
 

@@ -39,6 +39,8 @@ pub(in crate::emul) mod lcr {
     pub const WORD_LENGTH: u8 = 3;
     pub const STB: u8 = 1 << 2;
     pub const PEN: u8 = 1 << 3;
+    pub const EPS: u8 = 1 << 4;
+    pub const STICK: u8 = 1 << 5;
     pub const BREAK: u8 = 1 << 6;
     pub const DLAB: u8 = 1 << 7;
 }

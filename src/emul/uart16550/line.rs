@@ -2,7 +2,7 @@
 
 use super::Uart;
 use super::bits::lcr;
-use crate::emul::serial::{Pacing, USUAL_BAUD};
+use crate::emul::serial::{LineSettings, Pacing, Parity, USUAL_BAUD};
 use crate::units::{Instant, ns_for};
 
 impl Uart {
@@ -15,15 +15,19 @@ impl Uart {
         byte & (0xff_u8 >> 8_u32.wrapping_sub(self.data_bits()))
     }
 
+    const fn half_stop_bits(&self) -> u8 {
+        match (self.lcr & lcr::STB != 0, self.lcr & lcr::WORD_LENGTH) {
+            (false, _) => 2,
+            (true, 0) => 3,
+            (true, _) => 4,
+        }
+    }
+
     /// Start, data, parity and stop bits of a character, in halves: of five data bits, STB asks
     /// for one and a half stop bits.
     const fn half_bits(&self) -> u64 {
         let parity = (self.lcr & lcr::PEN != 0) as u64;
-        let stop = match (self.lcr & lcr::STB != 0, self.lcr & lcr::WORD_LENGTH) {
-            (false, _) => 2,
-            (true, 0) => 3,
-            (true, _) => 4,
-        };
+        let stop = self.half_stop_bits() as u64;
         (self.data_bits() as u64)
             .wrapping_add(1)
             .wrapping_add(parity)
@@ -42,6 +46,22 @@ impl Uart {
             sixteenths.saturating_mul(self.divisor.into()),
             self.config.clock.saturating_mul(2),
         ))
+    }
+
+    /// What the other end has to agree with (8.1, 8.3): a bit is 16 periods of the clock, divided
+    /// by the divisor; stick parity is what EPS is not.
+    pub(super) fn settings(&self) -> LineSettings {
+        let sixteenth = self.config.clock.checked_div(16).unwrap_or(0);
+        let baud = sixteenth.checked_div(self.divisor.into());
+        let is = |bit: u8| self.lcr & bit != 0;
+        LineSettings {
+            baud: baud
+                .and_then(|baud| u32::try_from(baud).ok())
+                .filter(|baud| *baud > 0),
+            data_bits: self.data_bits() as u8,
+            parity: Parity::of(is(lcr::PEN), is(lcr::EPS), is(lcr::STICK)),
+            half_stop_bits: self.half_stop_bits(),
+        }
     }
 
     /// How long a character takes, if there is a baud clock.

@@ -1,23 +1,10 @@
 //! The serial line: what the board takes from it and gives to it.
 
 use super::Uart;
-use crate::emul::serial::{Pacing, Received};
+use crate::emul::serial::{LineSettings, Pacing, Received};
 use crate::emul::{Cx, SerialPort};
 
 impl Uart {
-    /// A character arrives with what its line did to it. Paced, it begins to arrive.
-    pub(in crate::emul) fn receive_with(&mut self, cx: &Cx<'_>, received: Received) {
-        self.advance(cx);
-        match (self.config.pacing, self.character_ns()) {
-            // In loopback the receiver hears the transmitter, not the pin.
-            (Pacing::AtOnce, _) if self.is_looped() => {}
-            (Pacing::AtOnce, _) => self.store(received),
-            (Pacing::Baud, Some(ns)) => self.arriving.begin(self.now, received, ns),
-            // Without a baud clock nothing is sampled.
-            (Pacing::Baud, None) => {}
-        }
-    }
-
     /// What waited for room on the wire goes on: at once, or for a character that has been
     /// shifted at the time that `deadline` now tells.
     fn send_into_room(&mut self) {
@@ -58,11 +45,27 @@ impl SerialPort for Uart {
             .saturating_sub(self.arriving.len())
     }
 
-    fn receive(&mut self, cx: &mut Cx<'_>, byte: u8) {
-        self.receive_with(cx, Received::from(byte));
+    fn receive_with(&mut self, cx: &mut Cx<'_>, received: Received) {
+        match (self.config.pacing, self.character_ns()) {
+            (Pacing::AtOnce, _) => self.arrived(cx, received),
+            (Pacing::Baud, Some(ns)) => {
+                self.advance(cx);
+                self.arriving.begin(self.now, received, ns);
+            }
+            // Without a baud clock nothing is sampled.
+            (Pacing::Baud, None) => self.advance(cx),
+        }
     }
 
-    fn receive_break(&mut self, cx: &mut Cx<'_>) {
-        self.receive_with(cx, Received::BREAK);
+    fn arrived(&mut self, cx: &mut Cx<'_>, received: Received) {
+        self.advance(cx);
+        // In loopback the receiver hears the transmitter, not the pin.
+        if !self.is_looped() {
+            self.store(received);
+        }
+    }
+
+    fn line(&self) -> LineSettings {
+        self.settings()
     }
 }
