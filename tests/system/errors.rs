@@ -246,19 +246,6 @@ fn cores_that_the_host_or_the_board_lacks_are_told() {
 }
 
 #[test]
-fn two_vms_on_one_core_are_told() {
-    let two = format!(
-        "{SYSTEM}\n[vm.two]\nboard = \"board.dts\"\ncores = [0]\nmemory = \"64M\"\nkernel = \"zimage\"\n"
-    );
-    assert_fault(
-        &faults_of(BOARD, &two),
-        "system.toml",
-        11,
-        "core 0 is vm.one's",
-    );
-}
-
-#[test]
 fn images_that_overlap_or_leave_memory_are_told() {
     let raw = |load: &str| {
         system(

@@ -216,7 +216,7 @@ impl Guest {
         self.wires.connect(true);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
-        (self.online, self.parked, self.awake) = (0, 0, 0);
+        (self.online, self.parked) = (0, 0);
         self.phase = Phase::Running;
         for cpu in 0..self.entries.len() {
             self.starts[cpu].clone_from(&self.entries[cpu]);
@@ -230,7 +230,7 @@ impl Guest {
         (self.phase, self.wish) = (Phase::Broken, None);
         self.wires.connect(false);
         self.call_online();
-        (self.online, self.awake) = (0, 0);
+        self.online = 0;
         if !had_ended {
             is_gone();
         }
@@ -269,7 +269,7 @@ impl Guest {
         self.wires.connect(false);
         self.phase = phase;
         self.life += 1;
-        (self.online, self.parked, self.awake) = (0, 0, 0);
+        (self.online, self.parked) = (0, 0);
         for cpu in 0..self.entries.len() {
             self.starts[cpu] = None;
             calls::call(self.number, cpu as u8);

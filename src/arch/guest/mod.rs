@@ -71,8 +71,6 @@ pub struct Guest {
     /// vCPUs that are on, and those of them that are still: bit n is vCPU n.
     online: u32,
     parked: u32,
-    /// vCPUs that wait for no interrupt: one of them looks after the board's deadlines.
-    awake: u32,
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
@@ -135,7 +133,6 @@ impl Guest {
             wish: None,
             online: 0,
             parked: 0,
-            awake: 0,
             typed_ahead: false,
             waiting: News::default(),
             wires: Ends::default(),
@@ -190,7 +187,6 @@ impl Guest {
             self.account = Account::begin();
         }
         self.online |= 1 << seat.cpu;
-        self.awake |= 1 << seat.cpu;
         (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
         seat.hcr = self.controls.hcr;
         msr!("cntv_ctl_el0", 0);
@@ -387,7 +383,6 @@ impl Guest {
                 }
                 Next::CpuOff => {
                     self.online &= !(1 << seat.cpu);
-                    self.awake &= !(1 << seat.cpu);
                     self.call_online();
                     seat.state = State::Off;
                     return After::Choose;
@@ -417,19 +412,18 @@ impl Guest {
             return After::Enter;
         }
         (seat.state, seat.waits_since) = (State::Waiting, counter::now());
-        self.awake &= !(1 << seat.cpu);
         self.note_wakes(seat);
         After::Choose
     }
 
-    /// When a vCPU that waits is to be looked after: the last one that is awake looks after the board.
+    /// When a vCPU that waits is to be looked after: for its own timer, or for the board's.
     fn note_wakes(&self, seat: &mut Seat) {
         let timer = if seat.timer_forwarded {
             None
         } else {
             context::timer_fires()
         };
-        let board = self.vm.deadline().filter(|_| self.awake == 0);
+        let board = self.vm.deadline();
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
         let first = timer.into_iter().chain(board).min();
         seat.wakes = first.map_or(u64::MAX, |at| at.saturating_add(self.began));
@@ -484,7 +478,6 @@ impl Guest {
                 return After::Choose;
             }
             seat.state = State::Ready;
-            self.awake |= 1 << seat.cpu;
             self.idles(false);
             self.account.idle += counter::now() - seat.waits_since;
         }
