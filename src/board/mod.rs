@@ -166,6 +166,8 @@ impl News {
     pub const OUTPUTS: Self = Self(64);
     /// What is on a wire.
     pub const WIRES: Self = Self(16 | 32 | 64);
+    /// What is not of a wire.
+    pub const OWN: Self = Self(1 | 2 | 4 | 8);
     /// All of that.
     pub const ALL: Self = Self(127);
 

@@ -4,7 +4,7 @@ use super::{After, Guest, Seat, State, calls};
 use crate::arch::mailbox::{self, Mail};
 use crate::arch::registers::msr;
 use crate::arch::{console, counter, gic};
-use reliquary::board::World;
+use reliquary::board::{News, World};
 use reliquary::units::{Instant, ticks_in};
 use reliquary::vm::{Core as _, Next, Vcpu};
 
@@ -158,6 +158,10 @@ impl Guest {
         let mail = mailbox::take(self.number);
         if mail.has(Mail::INPUT) && self.online != 0 {
             self.receive();
+        }
+        if mail.has(Mail::WIRES) {
+            // The entry that follows serves them.
+            self.waiting |= News::WIRES;
         }
         self.obey(mail, seat, vcpu);
     }

@@ -241,8 +241,8 @@ impl Guest {
 
     /// Interrupt inputs, timer and console, as the board has them now.
     fn before_entry(&mut self, seat: &mut Seat) -> After {
-        let news = self.vm.take_news();
-        self.bring_up(seat, news | News::ALL)
+        let news = self.vm.take_news() | self.waiting;
+        self.bring_up(seat, news | News::OWN)
     }
 
     /// What of it `news` tells.
