@@ -89,6 +89,8 @@ pub struct Ends {
     served: Vec<End>,
     /// Room for a frame, if one of them is an Ethernet port.
     frame: Option<Box<[u8; FRAME_MAX]>>,
+    /// Whether one of them is a wire's.
+    joined: bool,
     /// Something waits until a device has room.
     waits: bool,
 }
@@ -138,6 +140,7 @@ impl Ends {
                 own.served.push(End { device, at });
             }
         }
+        own.joined = !own.served.is_empty();
         for device in 0..board.plan().devices.len() {
             let wired = |end: &End| end.device == device && !matches!(end.at, At::Pins(..));
             if board.plan().console != Some(device)
@@ -156,6 +159,11 @@ impl Ends {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.served.is_empty()
+    }
+
+    /// Whether one of them is a wire's, and not of a port that leads to nobody.
+    pub fn is_joined(&self) -> bool {
+        self.joined
     }
 
     /// What each exit is an occasion for.

@@ -242,7 +242,12 @@ impl Guest {
     /// Interrupt inputs, timer and console, as the board has them now.
     fn before_entry(&mut self, seat: &mut Seat) -> After {
         let news = self.vm.take_news() | self.waiting;
-        self.bring_up(seat, news | News::OWN)
+        let all = if self.wires.is_joined() {
+            News::ALL
+        } else {
+            News::OWN
+        };
+        self.bring_up(seat, news | all)
     }
 
     /// What of it `news` tells.
