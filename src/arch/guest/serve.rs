@@ -60,10 +60,10 @@ impl CoreArea {
         let (work, vcpu) = self.parts();
         let leaves = &mut work.seats[work.current];
         // SAFETY: a seat of this core, which holds no VM now.
-        let hides = unsafe { leaves.guest.hold() }
-            .vm
-            .hidden_spsr(vcpu)
-            .is_some();
+        let guest = unsafe { leaves.guest.hold() };
+        guest.hand_over(leaves);
+        let hides = guest.vm.hidden_spsr(vcpu).is_some();
+        drop(guest);
         leaves.context.save(vcpu, hides);
         if core::mem::take(&mut leaves.timer_forwarded) {
             // It comes again, should the guest still have to deal with it, when the guest is back.
