@@ -1,15 +1,15 @@
 //! A vCPU's seat on a core, and its VM behind a lock.
 
-use super::Guest;
 use super::calls;
 use super::context::Context;
+use super::{Guest, Tally};
 use crate::arch::registers::msr;
 use crate::arch::{counter, gic};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 use reliquary::sched::Wants;
-use reliquary::units::Instant;
+use reliquary::units::{Instant, ticks_in};
 
 /// A VM, and who of its cores has it.
 pub struct GuestCell {
@@ -123,6 +123,8 @@ pub enum State {
 pub struct Seat {
     /// Its VM.
     pub guest: &'static GuestCell,
+    /// What its VM tells of itself.
+    pub tally: &'static Tally,
     /// The number of its VM in the system.
     pub vm: usize,
     /// Its number on its board.
@@ -157,9 +159,10 @@ pub struct Seat {
 
 impl Seat {
     /// A vCPU that is off.
-    pub fn new(guest: &'static GuestCell, vm: usize, cpu: u8) -> Self {
+    pub fn new(guest: &'static GuestCell, tally: &'static Tally, vm: usize, cpu: u8) -> Self {
         Self {
             guest,
+            tally,
             vm,
             cpu,
             state: State::Off,
@@ -183,6 +186,21 @@ impl Seat {
         msr!("cntv_ctl_el0", 0);
         if core::mem::take(&mut self.timer_forwarded) {
             gic::deactivate(counter::VIRTUAL_TIMER);
+        }
+    }
+
+    /// When a timer of it, or of its board, was to have its attention, on the host's counter;
+    /// it does not have the core now. `began`: the counter at the board's time 0.
+    pub fn due(&self, began: u64) -> Option<u64> {
+        match self.state {
+            State::Off | State::Parked => None,
+            // 0: an interrupt came.
+            State::Waiting => Some(self.wakes).filter(|at| *at != 0),
+            State::Ready => {
+                let board = self.armed.map(|at| ticks_in(at.0, counter::hz()));
+                let due = board.into_iter().chain(self.context.timer_fires()).min();
+                due.map(|at| at.saturating_add(began))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::seat::{GuestCell, Held};
 use super::{After, Guest, Seat, State, life};
 use crate::arch::core_area::{self, CORES_MAX, CoreArea};
 use crate::arch::registers::msr;
-use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
+use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt};
 use core::sync::atomic::{AtomicBool, Ordering};
 use reliquary::sched::{Choice, Wants};
 use reliquary::vm::Vcpu;
@@ -74,16 +74,29 @@ impl CoreArea {
         self.sit(to);
         let Self { seats, vcpu, .. } = self;
         let comes = &mut seats[to];
-        comes.context.load(vcpu);
-        comes.armed = None;
         // SAFETY: a seat of this core, which holds no VM now.
         let guest = unsafe { comes.guest.hold() };
+        if let Some(late) = comes
+            .due(guest.began)
+            .and_then(|due| counter::now().checked_sub(due))
+        {
+            comes.tally.comes_late(late);
+        }
+        comes.context.load(vcpu);
+        comes.armed = None;
         guest.load_controls(comes);
         barrier_isb();
         if vm == comes.vm && cpu != comes.cpu {
             // Two CPUs of a board may have different tables behind the same ASID.
             // SAFETY: makes walks happen again.
             unsafe { core::arch::asm!("tlbi vmalle1", "dsb nsh", "isb", options(nostack)) }
+        }
+    }
+
+    /// The vCPU that has the core's registers has its time too from now on, or no longer.
+    fn runs(&self, has: bool) {
+        if let Some(seat) = self.seats.get(self.current) {
+            seat.tally.has_core(seat.cpu, has);
         }
     }
 
@@ -119,10 +132,14 @@ impl CoreArea {
 }
 
 /// Chooses who runs next, and brings it into the core, ready to be entered. Until someone is, the
-/// core sleeps.
+/// core sleeps. Core 0 serves the monitor first.
 pub(super) fn choose(area: &mut CoreArea) {
     guard(false);
+    area.runs(false);
     loop {
+        if area.index == 0 && monitor::is_due() {
+            monitor::serve();
+        }
         let choice = area.next();
         let Some(to) = choice.run else {
             sleep(area, choice.until);
@@ -139,7 +156,8 @@ pub(super) fn choose(area: &mut CoreArea) {
                 let flush = console::flush_due(counter::hz());
                 guest.arm(seat, guest.vm.deadline(), flush);
             }
-            return;
+            drop(guest);
+            return area.runs(true);
         }
         guard(false);
     }
@@ -201,7 +219,12 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     gic::enable(counter::VIRTUAL_TIMER);
     area.sit(0);
     let shares = area.schedule.is_some();
-    area.seats.iter_mut().for_each(|seat| seat.shares = shares);
+    for seat in &mut area.seats {
+        seat.shares = shares;
+        if shares {
+            seat.tally.shares();
+        }
+    }
     let index = area.index;
     for seat in area.seats.iter().filter(|seat| seat.cpu == 0) {
         // SAFETY: a seat of this core, which holds no VM now.
