@@ -129,6 +129,8 @@ impl Test {
                 "sd",
                 "--test",
                 "wires",
+                "--test",
+                "monitor",
                 "--no-fail-fast",
                 "--",
                 &threads,

@@ -444,6 +444,7 @@ impl Guest {
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
         let first = timer.into_iter().chain(board).min();
         seat.wakes = first.map_or(u64::MAX, |at| at.saturating_add(self.began));
+        seat.due = seat.wakes;
     }
 
     /// Tells the recorder whether the guest waits: then all there is may go to the link.
@@ -480,6 +481,9 @@ impl Guest {
         }
         self.resample_forwarded();
         if seat.state == State::Waiting {
+            if seat.shares {
+                seat.comes(self.began);
+            }
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
         }

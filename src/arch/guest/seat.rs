@@ -147,6 +147,8 @@ pub struct Seat {
     pub until: u64,
     /// While it waits: when it is to be looked after, on the host's counter.
     pub wakes: u64,
+    /// While it waits: when it was to be looked after, though an interrupt has come since.
+    pub due: u64,
     /// Since when it waits.
     pub waits_since: u64,
     /// While it is parked: whether it was waiting, and what its timer's control register was.
@@ -174,6 +176,7 @@ impl Seat {
             shares: false,
             until: u64::MAX,
             wakes: u64::MAX,
+            due: u64::MAX,
             waits_since: 0,
             waited: false,
             timer_control: 0,
@@ -189,18 +192,19 @@ impl Seat {
         }
     }
 
-    /// When a timer of it, or of its board, was to have its attention, on the host's counter;
-    /// it does not have the core now. `began`: the counter at the board's time 0.
-    pub fn due(&self, began: u64) -> Option<u64> {
-        match self.state {
-            State::Off | State::Parked => None,
-            // 0: an interrupt came.
-            State::Waiting => Some(self.wakes).filter(|at| *at != 0),
-            State::Ready => {
-                let board = self.armed.map(|at| ticks_in(at.0, counter::hz()));
-                let due = board.into_iter().chain(self.context.timer_fires()).min();
-                due.map(|at| at.saturating_add(began))
-            }
+    /// It has its core's attention now: was a timer of it, or of its board, due before? `began` is
+    /// the host's counter at the board's time 0. Of a vCPU that was to run, its registers are not in
+    /// the core yet.
+    pub fn comes(&mut self, began: u64) {
+        let due = if self.state == State::Ready {
+            let board = self.armed.map(|at| ticks_in(at.0, counter::hz()));
+            let first = board.into_iter().chain(self.context.timer_fires()).min();
+            first.map_or(u64::MAX, |at| at.saturating_add(began))
+        } else {
+            core::mem::replace(&mut self.due, u64::MAX)
+        };
+        if let Some(late) = counter::now().checked_sub(due) {
+            self.tally.comes_late(late);
         }
     }
 

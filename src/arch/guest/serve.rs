@@ -76,11 +76,8 @@ impl CoreArea {
         let comes = &mut seats[to];
         // SAFETY: a seat of this core, which holds no VM now.
         let guest = unsafe { comes.guest.hold() };
-        if let Some(late) = comes
-            .due(guest.began)
-            .and_then(|due| counter::now().checked_sub(due))
-        {
-            comes.tally.comes_late(late);
+        if comes.state == State::Ready {
+            comes.comes(guest.began);
         }
         comes.context.load(vcpu);
         comes.armed = None;
