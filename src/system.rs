@@ -162,6 +162,7 @@ fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Work]) {
     let shared = cores.any(|core| Some(core) != first);
     let tally = guest.tally;
     let cell: &'static GuestCell = Box::leak(Box::new(GuestCell::new(guest, shared)));
+    tally.counts_in(&cell.traps);
     for (cpu, core) in cores_of(spec).enumerate() {
         if let Some(work) = work.get_mut(core) {
             work.seats.push(Seat::new(cell, tally, number, cpu as u8));

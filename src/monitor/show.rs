@@ -152,12 +152,12 @@ impl Figures {
         }
     }
 
-    /// What came since `before`.
+    /// What came since `before`. Counts that are taken while the VM runs may be one apart.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         let mut exits = self.exits;
         for (now, before) in exits.iter_mut().zip(before.exits) {
-            *now = now.wrapping_sub(before);
+            *now = now.saturating_sub(before);
         }
         let late = self.late;
         Self {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use reliquary::monitor::{Cause, Figures, State};
+use spin::Once;
 
 /// Exception classes (ESR_EL2.EC).
 const CLASSES: usize = 64;
@@ -13,15 +14,16 @@ const CLASSES: usize = 64;
 /// What of a VM other cores may look at, at any time: its state, and counts that never go back.
 /// The VM's own cores write it, one at a time, but for the time of each vCPU, which its own core does.
 pub struct Tally {
-    /// Synchronous exits by their class.
+    /// Synchronous exits, of a VM with one vCPU ([`GuestCell::traps`](super::GuestCell)).
+    all: Once<&'static AtomicU64>,
+    /// Those by their class that were not answered at once; all that were are data aborts.
     exits: [AtomicU64; CLASSES],
     /// Exits for a physical interrupt.
     irqs: AtomicU64,
     /// Interrupts taken to EL2, those while it waited too.
     interrupts: AtomicU64,
-    /// For each vCPU the ticks for which it had a core. While it has one, the host's counter when it
-    /// got it is taken off, which makes the number negative.
-    time: Box<[AtomicI64]>,
+    /// How long each vCPU had its core.
+    time: Box<[Time]>,
     /// Whether another may have its core.
     shares: AtomicBool,
     /// Timers for which the core came late.
@@ -33,6 +35,35 @@ pub struct Tally {
     began: AtomicU64,
     /// The host's counter when it was paused.
     paused: AtomicU64,
+}
+
+/// The ticks for which a vCPU had its core. While it has it, the host's counter when it got it is taken
+/// off, which makes the number negative: one word, so that a reader always has both.
+pub struct Time(AtomicI64);
+
+impl Time {
+    /// It has the core from now on.
+    #[inline]
+    pub fn begins(&self) {
+        let (so_far, now) = (self.0.load(Ordering::Relaxed), counter::now());
+        self.0.store(so_far - now.cast_signed(), Ordering::Relaxed);
+    }
+
+    /// It has it no longer, if it had it.
+    #[inline]
+    pub fn ends(&self) {
+        let (so_far, now) = (self.0.load(Ordering::Relaxed), counter::now());
+        if so_far < 0 {
+            self.0.store(so_far + now.cast_signed(), Ordering::Relaxed);
+        }
+    }
+
+    /// So far.
+    fn ticks(&self) -> u64 {
+        let so_far = self.0.load(Ordering::Relaxed);
+        let now = if so_far < 0 { counter::now() } else { 0 };
+        (so_far + now.cast_signed()).cast_unsigned()
+    }
 }
 
 /// One writer at a time: no exclusive access is needed.
@@ -47,8 +78,9 @@ fn add(to: &AtomicU64, more: u64) {
 impl Tally {
     /// Of a VM with so many vCPUs.
     pub fn new(vcpus: usize) -> Self {
-        let time: Vec<_> = (0..vcpus).map(|_| AtomicI64::new(0)).collect();
+        let time: Vec<_> = (0..vcpus).map(|_| Time(AtomicI64::new(0))).collect();
         Self {
+            all: Once::new(),
             exits: [const { AtomicU64::new(0) }; CLASSES],
             irqs: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
@@ -62,12 +94,17 @@ impl Tally {
         }
     }
 
+    /// Where all synchronous exits are counted, if it has one vCPU.
+    pub fn counts_in(&self, all: &'static AtomicU64) {
+        self.all.call_once(|| all);
+    }
+
     /// A core of its has others to serve.
     pub fn shares(&self) {
         self.shares.store(true, Ordering::Relaxed);
     }
 
-    /// A synchronous exit.
+    /// A synchronous exit that is not answered at once.
     #[inline]
     pub fn exit(&self, esr: u64) {
         add(&self.exits[esr as usize >> 26 & (CLASSES - 1)], 1);
@@ -84,16 +121,10 @@ impl Tally {
         add(&self.interrupts, 1);
     }
 
-    /// A vCPU has the core from now on, or no longer.
-    pub fn has_core(&self, cpu: u8, has: bool) {
-        if let Some(time) = self.time.get(usize::from(cpu)) {
-            let (so_far, now) = (time.load(Ordering::Relaxed), counter::now().cast_signed());
-            match (so_far < 0, has) {
-                (false, true) => time.store(so_far - now, Ordering::Relaxed),
-                (true, false) => time.store(so_far + now, Ordering::Relaxed),
-                _ => {}
-            }
-        }
+    /// The time of a vCPU of it.
+    pub fn time_of(&'static self, cpu: u8) -> &'static Time {
+        static NONE: Time = Time(AtomicI64::new(0));
+        self.time.get(usize::from(cpu)).unwrap_or(&NONE)
     }
 
     /// The core comes to a vCPU so many ticks after a timer of it, or of its board, was due.
@@ -125,8 +156,9 @@ impl Tally {
 
     /// Synchronous exits, of all classes.
     pub fn traps(&self) -> u64 {
+        let all = self.all.get().map_or(0, |all| all.load(Ordering::Relaxed));
         let exits = self.exits.iter().map(|exits| exits.load(Ordering::Relaxed));
-        exits.fold(0, u64::wrapping_add)
+        exits.fold(0, u64::wrapping_add).max(all)
     }
 
     /// Interrupts taken to EL2.
@@ -137,20 +169,15 @@ impl Tally {
     /// All of it. The latest timer counts from now on anew.
     pub fn figures(&self) -> Figures {
         let mut figures = Figures::default();
+        let mut at_once = self.traps();
         for (class, exits) in self.exits.iter().enumerate() {
             let exits = exits.load(Ordering::Relaxed);
+            at_once = at_once.saturating_sub(exits);
             figures.count(Cause::of_class(class as u8), exits);
         }
+        figures.count(Cause::DataAbort, at_once);
         figures.count(Cause::Irq, self.irqs.load(Ordering::Relaxed));
-        for time in &self.time {
-            let so_far = time.load(Ordering::Relaxed);
-            let ticks = if so_far < 0 {
-                so_far + counter::now().cast_signed()
-            } else {
-                so_far
-            };
-            figures.core += ticks.cast_unsigned();
-        }
+        figures.core = self.time.iter().map(Time::ticks).fold(0, u64::wrapping_add);
         let shares = self.shares.load(Ordering::Relaxed);
         figures.late = shares.then(|| self.late.load(Ordering::Relaxed));
         figures.worst = self.worst.swap(0, Ordering::Relaxed);

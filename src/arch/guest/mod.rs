@@ -462,11 +462,10 @@ impl Guest {
             self.take_late();
             self.take_mail(seat, vcpu);
         }
-        let held = self.hold_still(seat, vcpu);
         if self.tells != 0 {
             self.tell_registers(seat, vcpu);
         }
-        if let Some(after) = held {
+        if let Some(after) = self.hold_still(seat, vcpu) {
             return after;
         }
         if seat.state == State::Off {
@@ -527,7 +526,6 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let Some(guest) = guest else {
         return trapped(area, esr);
     };
-    guest.tally.exit(esr);
     if !guest.at_once {
         return trapped(area, esr);
     }
@@ -553,9 +551,7 @@ fn looked(area: &mut CoreArea) {
 #[inline(never)]
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
-    if guest.told.len() > 1 {
-        guest.tally.exit(esr);
-    }
+    guest.tally.exit(esr);
     let after = guest.sync(seat, vcpu, esr);
     drop(guest);
     if after == After::Choose {

@@ -116,6 +116,7 @@ impl Guest {
     }
 
     /// A vCPU tells its registers, if it was asked.
+    #[inline(never)]
     pub(super) fn tell_registers(&mut self, seat: &Seat, vcpu: &Vcpu) {
         let own = 1 << seat.cpu;
         if self.tells & own == 0 {
@@ -123,7 +124,7 @@ impl Guest {
         }
         self.tells &= !own;
         let cpu = seat.cpu;
-        if seat.state == State::Off {
+        if seat.state == State::Off || seat.life != self.life {
             let name = self.vm.name();
             console::answer(|out| writeln!(out, "VM {name}\n  vCPU {cpu} is off"));
             return;

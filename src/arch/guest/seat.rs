@@ -1,5 +1,6 @@
 //! A vCPU's seat on a core, and its VM behind a lock.
 
+use super::account::Time;
 use super::calls;
 use super::context::Context;
 use super::{Guest, Tally};
@@ -7,7 +8,7 @@ use crate::arch::registers::msr;
 use crate::arch::{counter, gic};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use reliquary::sched::Wants;
 use reliquary::units::{Instant, ticks_in};
 
@@ -18,6 +19,9 @@ pub struct GuestCell {
     /// Whether vCPUs of it are on several cores; if not, nobody waits and nothing is counted.
     shared: bool,
     single: bool,
+    /// Synchronous exits, if it has one vCPU: here, where the way of the most frequent ones has the
+    /// address at hand.
+    pub traps: AtomicU64,
 }
 
 // SAFETY: a guest is reached by its own cores only, and by one of them at a time: see `hold`.
@@ -31,6 +35,7 @@ impl GuestCell {
             guest: UnsafeCell::new(guest),
             held: AtomicBool::new(false),
             shared,
+            traps: AtomicU64::new(0),
         }
     }
 
@@ -125,6 +130,8 @@ pub struct Seat {
     pub guest: &'static GuestCell,
     /// What its VM tells of itself.
     pub tally: &'static Tally,
+    /// How long it had its core.
+    pub time: &'static Time,
     /// The number of its VM in the system.
     pub vm: usize,
     /// Its number on its board.
@@ -165,6 +172,7 @@ impl Seat {
         Self {
             guest,
             tally,
+            time: tally.time_of(cpu),
             vm,
             cpu,
             state: State::Off,

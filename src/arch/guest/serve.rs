@@ -43,12 +43,18 @@ impl CoreArea {
         (unsafe { cell.hold() }, seat, vcpu)
     }
 
-    /// The VM of the vCPU that has the core, if it is the VM's only one, and its registers.
+    /// The VM of the vCPU that has the core, if it is the VM's only one, and its registers: a
+    /// synchronous exit, which is counted.
     #[allow(clippy::inline_always)] // one caller, whose every instruction counts
     #[inline(always)]
     pub(super) fn alone(&mut self) -> (Option<&mut Guest>, &mut Vcpu) {
-        // SAFETY: as in `live`; the cell is there only if it is single.
-        let guest = self.alone.map(|cell| unsafe { cell.alone() });
+        let guest = self.alone.map(|cell| {
+            // Nobody else writes it.
+            let traps = cell.traps.load(Ordering::Relaxed);
+            cell.traps.store(traps + 1, Ordering::Relaxed);
+            // SAFETY: as in `live`; the cell is there only if it is single.
+            unsafe { cell.alone() }
+        });
         (guest, &mut self.vcpu)
     }
 
@@ -90,13 +96,6 @@ impl CoreArea {
         }
     }
 
-    /// The vCPU that has the core's registers has its time too from now on, or no longer.
-    fn runs(&self, has: bool) {
-        if let Some(seat) = self.seats.get(self.current) {
-            seat.tally.has_core(seat.cpu, has);
-        }
-    }
-
     fn next(&mut self) -> Choice {
         let Self {
             seats, schedule, ..
@@ -132,9 +131,11 @@ impl CoreArea {
 /// core sleeps. Core 0 serves the monitor first.
 pub(super) fn choose(area: &mut CoreArea) {
     guard(false);
-    area.runs(false);
+    if let Some(seat) = area.seats.get(area.current) {
+        seat.time.ends();
+    }
     loop {
-        if area.index == 0 && monitor::is_due() {
+        if monitor::is_due() && area.index == 0 {
             monitor::serve();
         }
         let choice = area.next();
@@ -153,8 +154,7 @@ pub(super) fn choose(area: &mut CoreArea) {
                 let flush = console::flush_due(counter::hz());
                 guest.arm(seat, guest.vm.deadline(), flush);
             }
-            drop(guest);
-            return area.runs(true);
+            return seat.time.begins();
         }
         guard(false);
     }
