@@ -1,19 +1,24 @@
 //! The monitor: VMs are held, stopped, started and reset by its commands, and the others go on.
 use reliquary_cli::machine::Outcome;
 use reliquary_cli::script::{Script, Step};
-use reliquary_cli::verbs::run::boot;
+use reliquary_cli::trace::recording::Wanted;
+use reliquary_cli::verbs::run::{boot, boot_recorded};
 use reliquary_cli::workspace;
 use std::time::Duration;
 
-/// Plays a script on a system: `> text` is typed, other lines are waited for.
-fn play(system: &str, host: &str, script: &[&str]) -> Outcome {
+/// `> text` is typed, other lines are waited for.
+fn steps(script: &[&str]) -> Script {
     let step = |line: &&str| match line.strip_prefix("> ") {
         Some(text) => Step::Send(text.to_owned()),
         None => Step::Expect((*line).to_owned()),
     };
-    let script = Script(script.iter().map(step).collect());
+    Script(script.iter().map(step).collect())
+}
+
+/// Plays a script on a system.
+fn play(system: &str, host: &str, script: &[&str]) -> Outcome {
     let file = workspace::root().join("systems").join(system);
-    let outcome = boot(&file, host, &script, Duration::from_secs(300));
+    let outcome = boot(&file, host, &steps(script), Duration::from_secs(300));
     let outcome = outcome.unwrap_or_else(|faults| panic!("{faults}"));
     if let Some(fault) = outcome.fault() {
         panic!("{system} on {host}: {fault}\n{}", outcome.apart);
@@ -196,6 +201,52 @@ fn what_is_no_command_and_no_vm_is_told_with_what_there_is() {
         "@left:PASS hello64",
     ];
     play("two-hellos.toml", "qemu-virt", &script);
+}
+
+/// What happens while a trace is paused is in it as one gap.
+#[test]
+fn a_trace_that_is_paused_tells_its_gap() {
+    let script = [
+        "type; q ends",
+        "> @monitor:trace hello off",
+        "@monitor:vm.hello: its trace pauses",
+        "> @hello:abc",
+        "abc",
+        "> @monitor:trace hello on",
+        "@monitor:vm.hello: its trace goes on",
+        "> @hello:q",
+        "PASS hello64",
+        "@monitor:the guest switched its board off",
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = folder.path().join("hello.trace");
+    let wanted = Wanted {
+        vm: None,
+        devices: Vec::new(),
+    };
+    let file = workspace::root().join("systems/virt-v8-hello.toml");
+    let timeout = Duration::from_secs(300);
+    let played = boot_recorded(
+        &file,
+        "qemu-virt",
+        &steps(&script),
+        timeout,
+        &wanted,
+        &trace,
+    );
+    let (outcome, told) = played.unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(outcome.fault().is_none(), "{}", outcome.apart);
+    assert!(told.lost > 0, "{told}");
+    let text = std::fs::read_to_string(&trace).expect("a trace");
+    let gaps: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("# lost "))
+        .collect();
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert!(
+        gaps[0].contains(&format!("lost {} records", told.lost)),
+        "{gaps:?}"
+    );
 }
 
 /// Each CPU stands still by itself, and tells its own registers.

@@ -131,6 +131,8 @@ impl Test {
                 "wires",
                 "--test",
                 "monitor",
+                "--test",
+                "console",
                 "--no-fail-fast",
                 "--",
                 &threads,
