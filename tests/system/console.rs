@@ -3,11 +3,11 @@ use reliquary_cli::system::System;
 use reliquary_cli::system::host::Host;
 use reliquary_cli::verbs::build;
 use reliquary_cli::workspace;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,26 +52,28 @@ fn console(arguments: &[&str], folder: &Path) -> Process {
 /// A client of a pty, as minicom is one.
 struct Client {
     file: File,
-    came: Receiver<Vec<u8>>,
     text: String,
 }
 
 impl Client {
     fn open(path: &Path) -> Self {
         let open = OpenOptions::new().read(true).write(true).open(path);
-        let file = open.expect("the pty");
-        let mut reader = file.try_clone().expect("another of it");
-        let (tell, came) = mpsc::channel();
-        thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(size @ 1..) = reader.read(&mut buffer) {
-                if tell.send(buffer[..size].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let text = String::new();
-        Self { file, came, text }
+        let (file, text) = (open.expect("the pty"), String::new());
+        Self { file, text }
+    }
+
+    /// What comes within this time, if anything does.
+    fn more(&mut self, wait: Duration) -> bool {
+        let mut ready = [PollFd::new(&self.file, PollFlags::IN)];
+        let wait = Timespec::try_from(wait).expect("a time");
+        if poll(&mut ready, Some(&wait)).expect("a poll") == 0 {
+            return false;
+        }
+        let mut buffer = [0; 1024];
+        let size = self.file.read(&mut buffer).expect("bytes");
+        self.text
+            .push_str(&String::from_utf8_lossy(&buffer[..size]));
+        true
     }
 
     /// Waits until this has come, and forgets what came up to it.
@@ -83,10 +85,7 @@ impl Client {
                 return;
             }
             let left = until.saturating_duration_since(Instant::now());
-            match self.came.recv_timeout(left) {
-                Ok(bytes) => self.text.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(why) => panic!("no {what:?} ({why}), but\n{}", self.text),
-            }
+            assert!(self.more(left), "no {what:?}, but\n{}", self.text);
         }
     }
 
@@ -113,7 +112,11 @@ fn drive(folder: &Path) {
     right.expect("type; q ends");
     right.send("xyz");
     right.expect("xyz");
-    assert!(left.came.try_recv().is_err(), "it answers in its pause");
+    assert!(
+        !left.more(Duration::ZERO) && left.text.is_empty(),
+        "it answers in its pause: {}",
+        left.text
+    );
     monitor.send("resume left\n");
     left.expect("def");
     // One client goes, and another comes.
