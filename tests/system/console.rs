@@ -1,9 +1,11 @@
-//! The consoles and the monitor at ptys: clients that come late, or never, and hold up nobody.
+//! The consoles and the monitor at ptys: clients that come late, or never, and hold up nobody; and all
+//! of them on one terminal.
 use reliquary_cli::system::System;
 use reliquary_cli::system::host::Host;
 use reliquary_cli::verbs::build;
 use reliquary_cli::workspace;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -89,6 +91,20 @@ impl Client {
         }
     }
 
+    /// Waits until both have come, in any order, and forgets what came.
+    fn expect_both(&mut self, one: &str, other: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.text.contains(one) || !self.text.contains(other) {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(
+                self.more(left),
+                "not {one:?} and {other:?}, but\n{}",
+                self.text
+            );
+        }
+        self.text.clear();
+    }
+
     fn send(&mut self, text: &str) {
         self.file.write_all(text.as_bytes()).expect("room");
     }
@@ -150,8 +166,9 @@ fn a_machine_that_runs_already_is_attached_to_by_a_socket() {
     let socket = folder.path().join("uart");
     let host = Host::find("qemu-virt").unwrap_or_else(|faults| panic!("{faults}"));
     let chardev = format!("socket,id=link,path={},server=on,wait=on", socket.display());
-    let qemu = Command::new("timeout")
-        .args(["300", "qemu-system-aarch64"])
+    // It ends with the test, however that ends.
+    let qemu = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "qemu-system-aarch64"])
         .args(host.qemu().unwrap_or_else(|faults| panic!("{faults}")))
         .args(["-display", "none", "-monitor", "none", "-nic", "none"])
         .args(["-chardev", &chardev, "-serial", "chardev:link"])
@@ -167,4 +184,54 @@ fn a_machine_that_runs_already_is_attached_to_by_a_socket() {
     let links = folder.path().join("links");
     let _tool = console(&["--socket", &socket.display().to_string()], &links);
     drive(&links);
+}
+
+/// `run` on a terminal, and what a user types there.
+#[test]
+fn a_terminal_shows_one_console_or_all_and_its_prompt_asks() {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pty");
+    unlockpt(&master).expect("a pty");
+    let path = ptsname(&master, Vec::new()).expect("its name");
+    let path = path.to_str().expect("text");
+    let slave = || {
+        let open = OpenOptions::new().read(true).write(true).open(path);
+        Stdio::from(open.expect("the pty"))
+    };
+    let tool = Command::new(env!("CARGO_BIN_EXE_reliquary"))
+        .args(["run", "systems/two-hellos.toml", "--timeout", "300"])
+        .current_dir(workspace::root())
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .stdin(slave())
+        .stdout(slave())
+        .stderr(slave())
+        .spawn();
+    let mut tool = Process(tool.expect("the tool"));
+    let mut terminal = Client {
+        file: File::from(master),
+        text: String::new(),
+    };
+    // The first console as it comes, the other by line, in its colour.
+    terminal.expect("Ctrl-] asks for more");
+    terminal.expect_both("\u{1b}[32m[right] type; q ends", "\ntype; q ends");
+    terminal.send("ab");
+    terminal.expect("ab");
+    // What is typed at the prompt is not the guest's.
+    terminal.send("\x1dmx\x7f vms\r");
+    terminal.expect("\r\u{1b}[K[h: help] > m vms");
+    terminal.expect("left   running");
+    terminal.send("\x1dnix\r");
+    terminal.expect("\"nix\" is no VM and no command; there are 1 left, 2 right");
+    terminal.send("\x1d2\r");
+    terminal.expect("[console of right]");
+    terminal.send("xyz");
+    terminal.expect("xyz");
+    terminal.send("\x1da\r");
+    terminal.expect("[all consoles, by line; what is typed goes to right]");
+    terminal.send("\x1dm\rreset left\r");
+    terminal.expect("monitor> reset left");
+    terminal.expect("\u{1b}[36m[left] ab");
+    terminal.expect("[left] type; q ends");
+    terminal.send("\x1dx\r");
+    assert!(tool.0.wait().expect("its end").success());
 }
