@@ -10,6 +10,7 @@ pub mod calls;
 mod context;
 mod interrupts;
 mod life;
+mod orders;
 mod seat;
 pub mod serve;
 mod windows;
@@ -21,6 +22,7 @@ use crate::arch::registers::{mrs, msr};
 use crate::arch::wires::Ends;
 use crate::arch::{barrier_isb, console, counter, gic};
 use account::Account;
+pub use account::Tally;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use life::{Crashes, Phase, Wish};
@@ -68,6 +70,10 @@ pub struct Guest {
     crashes: Crashes,
     /// What is to be done when all vCPUs are still.
     wish: Option<Wish>,
+    /// When it has been stopped it is to be started.
+    start_again: bool,
+    /// vCPUs that are to tell their registers: bit n is vCPU n.
+    tells: u32,
     /// vCPUs that are on, and those of them that are still: bit n is vCPU n.
     online: u32,
     parked: u32,
@@ -84,8 +90,10 @@ pub struct Guest {
     pub wires: Ends,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
-    /// Counts and times, for the account at the end.
+    /// Times, for the account at the end.
     pub account: Account,
+    /// Counts, which others may look at.
+    pub tally: &'static Tally,
 }
 
 /// What a core does after an exit.
@@ -115,6 +123,7 @@ impl Guest {
         Self {
             vm,
             hardware,
+            tally: Box::leak(Box::new(Tally::new(entries.len()))),
             stage2,
             number,
             vttbr,
@@ -131,6 +140,8 @@ impl Guest {
             restart,
             crashes: Crashes::default(),
             wish: None,
+            start_again: false,
+            tells: 0,
             online: 0,
             parked: 0,
             typed_ahead: false,
@@ -184,7 +195,8 @@ impl Guest {
             if let Some(recorder) = &mut self.recorder {
                 recorder.begins(self.vm.board(), ns_for(self.began, counter::hz()));
             }
-            self.account = Account::begin();
+            self.account = Account::begin(self.tally);
+            self.publish();
         }
         self.online |= 1 << seat.cpu;
         (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
@@ -435,6 +447,7 @@ impl Guest {
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
         let on_host = |at: Option<u64>| at.map_or(u64::MAX, |at| at.saturating_add(self.began));
         (seat.wakes, seat.wakes_board) = (on_host(timer), on_host(board));
+        seat.due = seat.wakes_at();
     }
 
     /// A vCPU that would run on leaves its core to another: if it looks after the board's deadline, one
@@ -465,6 +478,9 @@ impl Guest {
             self.take_late();
             self.take_mail(seat, vcpu);
         }
+        if self.tells != 0 {
+            self.tell_registers(seat, vcpu);
+        }
         if let Some(after) = self.hold_still(seat, vcpu) {
             return after;
         }
@@ -480,6 +496,9 @@ impl Guest {
         }
         self.resample_forwarded();
         if seat.state == State::Waiting {
+            if seat.shares {
+                seat.comes(self.began);
+            }
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
         }
@@ -523,7 +542,6 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let Some(guest) = guest else {
         return trapped(area, esr);
     };
-    guest.account.traps += 1;
     if !guest.at_once {
         return trapped(area, esr);
     }
@@ -549,9 +567,7 @@ fn looked(area: &mut CoreArea) {
 #[inline(never)]
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
-    if guest.told.len() > 1 {
-        guest.account.traps += 1;
-    }
+    guest.tally.exit(esr);
     let after = guest.sync(seat, vcpu, esr);
     drop(guest);
     if after == After::Choose {
@@ -563,6 +579,7 @@ fn trapped(area: &mut CoreArea, esr: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_irq(area: &'static mut CoreArea) {
     let (mut guest, seat, vcpu) = area.live();
+    guest.tally.irq();
     let after = guest.take_interrupts(seat, vcpu);
     drop(guest);
     if after == After::Choose {
