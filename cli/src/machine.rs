@@ -524,15 +524,14 @@ impl Session<'_> {
                 let by_number = number.and_then(|number| number.checked_sub(1));
                 let by_name = self.vms.iter().position(|vm| vm == name);
                 let found = by_name.or(by_number.filter(|vm| *vm < self.vms.len()));
-                match found.and_then(|vm| u8::try_from(vm).ok()) {
-                    Some(vm) => self.look_at(vm),
-                    None => {
-                        let vms: Vec<_> = self.numbered().collect();
-                        self.screen.note(&format!(
-                            "\"{name}\" is no VM and no command; there are {}, and h for help",
-                            vms.join(", ")
-                        ));
-                    }
+                if let Some(vm) = found.and_then(|vm| u8::try_from(vm).ok()) {
+                    self.look_at(vm);
+                } else {
+                    let vms: Vec<_> = self.numbered().collect();
+                    self.screen.note(&format!(
+                        "\"{name}\" is no VM and no command; there are {}, and h for help",
+                        vms.join(", ")
+                    ));
                 }
             }
         }

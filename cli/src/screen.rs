@@ -179,7 +179,9 @@ impl Screen {
             (None, true) => {
                 let held = self.held.take().unwrap_or_default();
                 self.put(Held::Raw(b"\r\x1b[K".to_vec()));
-                held.into_iter().for_each(|held| self.put(held));
+                for held in held {
+                    self.put(held);
+                }
                 if !self.midline {
                     self.unfinished();
                 }

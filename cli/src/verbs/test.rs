@@ -34,6 +34,18 @@ const METAL: [&str; 8] = [
     "aarch64-unknown-none-softfloat",
 ];
 
+/// The test programs that boot whole systems.
+const BOOTS: [&str; 8] = [
+    "boots",
+    "loadstore",
+    "damage",
+    "traces",
+    "sd",
+    "wires",
+    "monitor",
+    "console",
+];
+
 /// What passed and what did not.
 #[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
 struct Tally {
@@ -113,30 +125,9 @@ impl Test {
             // A boot keeps one core busy.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let threads = format!("--test-threads={cores}");
-            let boots = [
-                "test",
-                "--package",
-                "reliquary-cli",
-                "--test",
-                "boots",
-                "--test",
-                "loadstore",
-                "--test",
-                "damage",
-                "--test",
-                "traces",
-                "--test",
-                "sd",
-                "--test",
-                "wires",
-                "--test",
-                "monitor",
-                "--test",
-                "console",
-                "--no-fail-fast",
-                "--",
-                &threads,
-            ];
+            let mut boots = vec!["test", "--package", "reliquary-cli"];
+            boots.extend(BOOTS.iter().flat_map(|name| ["--test", name]));
+            boots.extend(["--no-fail-fast", "--", &threads]);
             tally.step("whole systems under QEMU", cargo(&boots));
             tally.step("costs in instructions", tool_test("costs"));
             let mut faults = tool_test("el2_faults");
