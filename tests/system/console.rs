@@ -2,7 +2,7 @@
 //! of them on one terminal.
 use reliquary_cli::system::System;
 use reliquary_cli::system::host::Host;
-use reliquary_cli::verbs::build;
+use reliquary_cli::verbs::build::{self, Built};
 use reliquary_cli::workspace;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
@@ -23,6 +23,12 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+fn built() -> Built {
+    let file = workspace::root().join("systems/two-hellos.toml");
+    let system = System::read(&file).unwrap_or_else(|faults| panic!("{faults}"));
+    build::build(&system, None).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// The tool's verb, until its ptys are there.
@@ -157,9 +163,7 @@ fn each_console_and_the_monitor_have_a_pty() {
 
 #[test]
 fn a_machine_that_runs_already_is_attached_to_by_a_socket() {
-    let file = workspace::root().join("systems/two-hellos.toml");
-    let system = System::read(&file).unwrap_or_else(|faults| panic!("{faults}"));
-    let built = build::build(&system, None).unwrap_or_else(|faults| panic!("{faults}"));
+    let built = built();
     let folder = tempfile::tempdir().expect("a folder");
     let image = folder.path().join("two-hellos.img");
     std::fs::write(&image, &built.file).expect("a file");
@@ -189,6 +193,7 @@ fn a_machine_that_runs_already_is_attached_to_by_a_socket() {
 /// `run` on a terminal, and what a user types there.
 #[test]
 fn a_terminal_shows_one_console_or_all_and_its_prompt_asks() {
+    built(); // which may take longer than a client's patience
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pty");
     unlockpt(&master).expect("a pty");
     let path = ptsname(&master, Vec::new()).expect("its name");
