@@ -1,5 +1,6 @@
 //! From a bare machine to the VMs of its bundle.
 
+use crate::arch::channels::{self, Channels};
 use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
 use crate::arch::guest::calls::Places;
@@ -98,6 +99,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         interrupts: Vec::new(),
     };
     wires::open(&bundle.manifest().wires);
+    channels::open(&bundle.manifest().channels, vms);
     for (number, spec) in vms.iter().enumerate() {
         if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
             log::error!("vm.{}: not started: the host has no core {core}", spec.name);
@@ -486,6 +488,7 @@ fn build_guest(
     );
     let wires = &bundle.manifest().wires;
     guest.wires = Ends::of(number, guest.vm.board(), wires);
+    guest.channels = Channels::of(number, spec.channel_interrupt);
     if let Some(devices) = &spec.record {
         guest.record(devices);
     }

@@ -20,6 +20,7 @@ fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
         record: None,
         loads,
         card: None,
+        channel_interrupt: None,
         entry,
         secondary: None,
     }

@@ -163,6 +163,9 @@ impl Guest {
             // The entry that follows serves them.
             self.waiting |= News::WIRES;
         }
+        if mail.has(Mail::CHANNELS) {
+            self.call_awaiting(seat.cpu);
+        }
         self.obey(mail, seat, vcpu);
     }
 

@@ -7,6 +7,7 @@
 
 mod account;
 pub mod calls;
+mod channels;
 mod context;
 mod interrupts;
 mod life;
@@ -14,6 +15,7 @@ mod seat;
 pub mod serve;
 mod windows;
 
+use crate::arch::channels::Channels;
 use crate::arch::core_area::CoreArea;
 use crate::arch::hardware::{self, Hardware};
 use crate::arch::recorder::Recorder;
@@ -82,6 +84,8 @@ pub struct Guest {
     pub at_once: bool,
     /// Its ends of the wires.
     pub wires: Ends,
+    /// Its channels, if it has any.
+    pub channels: Option<Channels>,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
     /// Counts and times, for the account at the end.
@@ -136,6 +140,7 @@ impl Guest {
             typed_ahead: false,
             waiting: News::default(),
             wires: Ends::default(),
+            channels: None,
             recorder: None,
             account: Account::default(),
         }
@@ -188,6 +193,7 @@ impl Guest {
         }
         self.online |= 1 << seat.cpu;
         (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
+        seat.awaits = None;
         seat.hcr = self.controls.hcr;
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
@@ -430,7 +436,8 @@ impl Guest {
         };
         let board = self.vm.deadline();
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
-        let first = timer.into_iter().chain(board).min();
+        let own = seat.awaits.map(|awaits| awaits.until());
+        let first = timer.into_iter().chain(board).chain(own).min();
         seat.wakes = first.map_or(u64::MAX, |at| at.saturating_add(self.began));
     }
 
@@ -466,7 +473,11 @@ impl Guest {
         if seat.state == State::Waiting {
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
+            if self.take_awaited(seat, vcpu) {
+                self.goes_on(seat);
+            }
         }
+        self.level_channels();
         match self.vm.catch_up(seat.cpu, &mut self.hardware) {
             Next::Resume | Next::Wait => {}
             other => {
@@ -477,16 +488,20 @@ impl Guest {
         }
         let after = self.before_entry(seat);
         if seat.state == State::Waiting {
-            let lines = self.vm.lines(seat.cpu);
-            if !lines.irq && !lines.fiq {
+            if !self.wait_is_over(seat, vcpu) {
                 self.note_wakes(seat);
                 return After::Choose;
             }
-            seat.state = State::Ready;
-            self.idles(false);
-            self.account.idle += counter::now() - seat.waits_since;
+            self.goes_on(seat);
         }
         after
+    }
+
+    /// A vCPU does not wait any more.
+    fn goes_on(&mut self, seat: &mut Seat) {
+        seat.state = State::Ready;
+        self.idles(false);
+        self.account.idle += counter::now() - seat.waits_since;
     }
 }
 
@@ -536,7 +551,12 @@ fn trapped(area: &mut CoreArea, esr: u64) {
     if guest.told.len() > 1 {
         guest.account.traps += 1;
     }
-    let after = guest.sync(seat, vcpu, esr);
+    let after = match guest.channels {
+        Some(channels) if guest.vm.is_hypercall(seat.cpu, vcpu, esr) => {
+            guest.hypercall(channels, seat, vcpu)
+        }
+        _ => guest.sync(seat, vcpu, esr),
+    };
     drop(guest);
     if after == After::Choose {
         serve::choose(area);

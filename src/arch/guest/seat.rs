@@ -2,6 +2,7 @@
 
 use super::Guest;
 use super::calls;
+use super::channels::Awaits;
 use super::context::Context;
 use crate::arch::registers::msr;
 use crate::arch::{counter, gic};
@@ -145,6 +146,8 @@ pub struct Seat {
     pub until: u64,
     /// While it waits: when it is to be looked after, on the host's counter.
     pub wakes: u64,
+    /// While it waits in a call of the hypervisor's: what for.
+    pub awaits: Option<Awaits>,
     /// Since when it waits.
     pub waits_since: u64,
     /// While it is parked: whether it was waiting, and what its timer's control register was.
@@ -171,6 +174,7 @@ impl Seat {
             shares: false,
             until: u64::MAX,
             wakes: u64::MAX,
+            awaits: None,
             waits_since: 0,
             waited: false,
             timer_control: 0,

@@ -217,42 +217,8 @@ pub fn serve(exchange: &Exchange, vm: usize, regs: &mut Vcpu) -> Served {
             None => answered(&mut call, status::SIZE),
         },
         Function::Receive => receive(exchange, vm, &mut call, handle, second),
-        Function::Call => match call.payload(second) {
-            None => answered(&mut call, status::SIZE),
-            Some(_) if third > WAIT_MAX_NS => invalid(&mut call),
-            Some(payload) => {
-                let done = exchange.at(vm, handle, Side::First, |channel| channel.call(payload));
-                match call.settle(done) {
-                    (served, Some(number)) => Served {
-                        wait: Some(Wait {
-                            what: What::Answer(handle, number),
-                            ns: third,
-                            wide,
-                        }),
-                        ..served
-                    },
-                    (served, None) => served,
-                }
-            }
-        },
-        Function::Await => {
-            if second > WAIT_MAX_NS {
-                return invalid(&mut call);
-            }
-            let done = exchange.at(vm, handle, Side::First, Channel::current_call);
-            let (served, Some(number)) = call.settle(done) else {
-                return Served::default();
-            };
-            let wait = Wait {
-                what: What::Answer(handle, number),
-                ns: second,
-                wide,
-            };
-            Served {
-                wait: Some(wait),
-                ..served
-            }
-        }
+        Function::Call => ask(exchange, vm, &mut call, handle, second, third),
+        Function::Await => await_again(exchange, vm, &mut call, handle, second),
         Function::Reply => {
             let Some(payload) = call.payload(second) else {
                 return answered(&mut call, status::SIZE);
@@ -276,26 +242,7 @@ pub fn serve(exchange: &Exchange, vm: usize, regs: &mut Vcpu) -> Served {
             }
             served
         }
-        Function::Pending => {
-            let pending = exchange.pending(vm);
-            if handle > WAIT_MAX_NS {
-                return invalid(&mut call);
-            }
-            if pending == 0 && handle != 0 {
-                let wait = Wait {
-                    what: What::Any,
-                    ns: handle,
-                    wide,
-                };
-                return Served {
-                    wait: Some(wait),
-                    ..Served::default()
-                };
-            }
-            call.status(status::SUCCESS);
-            call.result(1, u64::from(pending));
-            Served::default()
-        }
+        Function::Pending => pending(exchange, vm, &mut call, handle),
         other => tell(exchange, vm, &mut call, other, handle),
     }
 }
@@ -337,6 +284,78 @@ fn receive(exchange: &Exchange, vm: usize, call: &mut Call<'_>, handle: u64, ns:
         call.result(2, u64::from(message.call));
     }
     served
+}
+
+/// A message that is answered: the caller waits.
+fn ask(
+    exchange: &Exchange,
+    vm: usize,
+    call: &mut Call<'_>,
+    handle: u64,
+    bytes: u64,
+    ns: u64,
+) -> Served {
+    let Some(payload) = call.payload(bytes) else {
+        return answered(call, status::SIZE);
+    };
+    if ns > WAIT_MAX_NS {
+        return invalid(call);
+    }
+    let done = exchange.at(vm, handle, Side::First, |channel| channel.call(payload));
+    let (served, number) = call.settle(done);
+    Served {
+        wait: number.map(|number| Wait {
+            what: What::Answer(handle, number),
+            ns,
+            wide: call.wide,
+        }),
+        ..served
+    }
+}
+
+/// The caller waits again, after an interrupt.
+fn await_again(
+    exchange: &Exchange,
+    vm: usize,
+    call: &mut Call<'_>,
+    handle: u64,
+    ns: u64,
+) -> Served {
+    if ns > WAIT_MAX_NS {
+        return invalid(call);
+    }
+    let done = exchange.at(vm, handle, Side::First, Channel::current_call);
+    let number = call.settle(done).1;
+    Served {
+        tell: None,
+        wait: number.map(|number| Wait {
+            what: What::Answer(handle, number),
+            ns,
+            wide: call.wide,
+        }),
+    }
+}
+
+/// The handles at which something is pending, waited for if there is none.
+fn pending(exchange: &Exchange, vm: usize, call: &mut Call<'_>, ns: u64) -> Served {
+    if ns > WAIT_MAX_NS {
+        return invalid(call);
+    }
+    let pending = exchange.pending(vm);
+    if pending == 0 && ns != 0 {
+        let wait = Wait {
+            what: What::Any,
+            ns,
+            wide: call.wide,
+        };
+        return Served {
+            tell: None,
+            wait: Some(wait),
+        };
+    }
+    call.status(status::SUCCESS);
+    call.result(1, u64::from(pending));
+    Served::default()
 }
 
 /// What a VM may ask of what it holds.

@@ -218,6 +218,8 @@ impl Exchange {
         let Some(table) = self.tables.get(vm) else {
             return;
         };
+        // None of its vCPUs is in a call now.
+        table.waiting.store(0, Ordering::SeqCst);
         for (handle, held) in table.held.iter().enumerate() {
             let done = self.with(held, table, handle, |channel| act(channel, held.side));
             if let Some(((), Some(peer))) = done {
