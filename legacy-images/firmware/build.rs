@@ -4,6 +4,9 @@ use std::env;
 
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "channel-client"),
+    ("virt-v8.ld", "aarch64", "channel-server"),
+    ("vexpress-a15.ld", "arm", "channel-a15"),
     ("virt-v8.ld", "aarch64", "gicv3"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
