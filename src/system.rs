@@ -5,7 +5,7 @@ use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
 use crate::arch::guest::calls::Places;
 use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, calls, serve};
-use crate::arch::guest_memory::{GuestMemory, HostRam};
+use crate::arch::guest_memory::{GuestMemory, HostRam, SharedMemory};
 use crate::arch::hardware::Hardware;
 use crate::arch::psci::{self, Conduit};
 use crate::arch::stage2_tables::Stage2Tables;
@@ -91,6 +91,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     listen(&tree);
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
+    let shared = SharedMemory::take(&bundle.manifest().memories, &mut ram)
+        .map_err(|why| format!("the memories that VMs share: {why}"))?;
     let cores = machine.mpidr.len();
     let mut work: Vec<Work> = (0..CORES_MAX).map(|_| Work::default()).collect();
     let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
@@ -106,7 +108,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
             continue;
         }
         let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
-            let guest = build_guest(number, spec, &bundle, &plan, &mut ram);
+            let guest = build_guest(number, spec, &bundle, &plan, &mut ram, &shared);
             plans.push(plan);
             guest
         });
@@ -412,6 +414,7 @@ fn build_guest(
     bundle: &Bundle<'static>,
     plan: &Plan,
     ram: &mut HostRam,
+    shared: &SharedMemory,
 ) -> Result<Guest, String> {
     let damaged = |why: BundleError| why.to_string();
     let a32 = matches!(spec.entry, Entry::A32 { .. });
@@ -438,7 +441,8 @@ fn build_guest(
         let to = Place::Store(store, 0);
         images.push(Image { to, bytes });
     }
-    let memory = GuestMemory::new(plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
+    let memory =
+        GuestMemory::new(plan, ram, shared).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {
         if let WindowKind::PassThrough {

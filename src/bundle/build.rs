@@ -2,7 +2,7 @@
 
 use super::{
     ALIGNMENT, Bundle, BundleError, ChannelSpec, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId,
-    MAGIC, MANIFEST_LIMIT, Manifest, Schedule, Sha256, VmSpec, WireSpec,
+    MAGIC, MANIFEST_LIMIT, Manifest, Schedule, Sha256, SharedSpec, VmSpec, WireSpec,
 };
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -28,6 +28,7 @@ impl Builder {
             schedule: Schedule::Priority,
             wires: Vec::new(),
             channels: Vec::new(),
+            memories: Vec::new(),
         };
         Self {
             manifest,
@@ -77,6 +78,11 @@ impl Builder {
     /// Adds a channel between VMs that have been added.
     pub fn channel(&mut self, channel: ChannelSpec) {
         self.manifest.channels.push(channel);
+    }
+
+    /// Adds a memory that VMs share.
+    pub fn memory(&mut self, memory: SharedSpec) {
+        self.manifest.memories.push(memory);
     }
 
     /// The bundle's bytes, which [`Bundle::open`] accepts.

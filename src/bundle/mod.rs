@@ -61,6 +61,10 @@ pub const CORE_LIMIT: usize = 8;
 pub const WIRE_LIMIT: usize = 32;
 /// The most channels in a bundle.
 pub const CHANNEL_LIMIT: usize = 64;
+/// The most bytes of memory that VMs share, of all such memories together.
+pub const SHARED_LIMIT: u64 = 64 << 20;
+/// The most such memories.
+pub const MEMORY_LIMIT: usize = 16;
 /// The most loads of one VM.
 pub const LOAD_LIMIT: usize = 32;
 
@@ -84,6 +88,8 @@ pub struct Manifest {
     pub wires: Vec<WireSpec>,
     /// By which software written for it sends messages, in the system file's order.
     pub channels: Vec<ChannelSpec>,
+    /// Memories that VMs share; a window of a map names one by its index here.
+    pub memories: Vec<SharedSpec>,
 }
 
 /// How the VMs that have a core in common share it.
@@ -244,6 +250,15 @@ impl ChannelSpec {
             hash: hash_of(&self.name),
         }
     }
+}
+
+/// A memory that VMs share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedSpec {
+    /// What messages call it.
+    pub name: String,
+    /// Its size, whole pages of 4 KiB.
+    pub bytes: u64,
 }
 
 /// A device of a VM's board.

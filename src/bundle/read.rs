@@ -8,8 +8,9 @@
 
 use super::{
     ALIGNMENT, BundleError, CHANNEL_LIMIT, CORE_LIMIT, ChannelSpec, FORMAT, HEADER_SIZE,
-    ITEM_LIMIT, Item, ItemId, LOAD_LIMIT, MAGIC, MANIFEST_LIMIT, Manifest, Restart, SLOT_LIMIT_US,
-    SLOTS_LIMIT, Schedule, Sha256, VM_LIMIT, VmSpec, WIRE_LIMIT, WireEnd, WireKind, WireSpec,
+    ITEM_LIMIT, Item, ItemId, LOAD_LIMIT, MAGIC, MANIFEST_LIMIT, MEMORY_LIMIT, Manifest, Restart,
+    SHARED_LIMIT, SLOT_LIMIT_US, SLOTS_LIMIT, Schedule, Sha256, SharedSpec, VM_LIMIT, VmSpec,
+    WIRE_LIMIT, WireEnd, WireKind, WireSpec,
 };
 use crate::board::observe::SEEN_LIMIT;
 use crate::emul::sd_card;
@@ -54,6 +55,7 @@ impl<'a> Bundle<'a> {
             .try_for_each(|vm| check_vm(vm, &manifest))?;
         check_wires(&manifest.wires, manifest.vms.len())?;
         check_channels(&manifest.channels, manifest.vms.len())?;
+        check_memories(&manifest.memories)?;
         Ok(Self { bytes, manifest })
     }
 
@@ -371,6 +373,23 @@ fn check_channels(channels: &[ChannelSpec], vms: usize) -> Result<(), BundleErro
     };
     if (0..vms).any(|vm| held(vm) > HANDLES_MAX) {
         return Err(wrong("", "a VM holds at most 32 channels"));
+    }
+    Ok(())
+}
+
+fn check_memories(memories: &[SharedSpec]) -> Result<(), BundleError> {
+    if memories.len() > MEMORY_LIMIT {
+        return Err(wrong("", "too many shared memories"));
+    }
+    let mut total = 0_u64;
+    for memory in memories {
+        if memory.bytes == 0 || !memory.bytes.is_multiple_of(ALIGNMENT as u64) {
+            return Err(wrong(&memory.name, "a shared memory is whole pages"));
+        }
+        total = total.saturating_add(memory.bytes);
+    }
+    if total > SHARED_LIMIT {
+        return Err(wrong("", "shared memories of more than 64 MiB"));
     }
     Ok(())
 }

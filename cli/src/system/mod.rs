@@ -8,6 +8,7 @@
 //! - [`pen`]: where a Versatile Express' other CPUs wait for its kernel.
 //! - [`wires`]: what joins the VMs' boards.
 //! - [`channels`]: by which VMs send messages.
+//! - [`memory`]: memory that VMs share.
 //! - [`prepare`]: all of it together, with everything that can be wrong.
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::line_of;
@@ -24,6 +25,7 @@ pub mod channels;
 pub mod host;
 pub mod kernel;
 mod limits;
+pub mod memory;
 mod pen;
 pub mod place;
 pub mod prepare;
@@ -53,6 +55,8 @@ pub struct System {
     pub wires: Vec<wires::Wire>,
     /// By which VMs send messages.
     pub channels: Vec<channels::Channel>,
+    /// Memory that VMs share.
+    pub memories: Vec<memory::Memory>,
 }
 
 /// One `[vm.NAME]`.
@@ -194,6 +198,8 @@ impl System {
         });
         let wires = top.take("wire");
         let wires = wires.map(|wires| wires::read(&mut source, &wires));
+        let memories = top.take("shared-memory");
+        let memories = memories.map(|memories| memory::read(&mut source, &memories));
         let channels = top.take("channel");
         let channels = channels.map(|channels| channels::read(&mut source, &channels));
         top.finish(&mut source);
@@ -215,6 +221,7 @@ impl System {
             sharing,
             wires: wires.unwrap_or_default(),
             channels: channels.unwrap_or_default(),
+            memories: memories.unwrap_or_default(),
         })
     }
 }

@@ -5,12 +5,12 @@ use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, Sd, System, Vm, channels, limits, pen, sharing, wires};
+use super::{Image, Sd, System, Vm, channels, limits, memory, pen, sharing, wires};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
 use reliquary::bundle::{
-    Builder, Card, ChannelSpec, Entry, Load, Restart, Schedule, VmSpec, WireSpec,
+    Builder, Card, ChannelSpec, Entry, Load, Restart, Schedule, SharedSpec, VmSpec, WireSpec,
 };
 use reliquary::emul::sd_card;
 use std::fs;
@@ -33,6 +33,8 @@ pub struct Prepared {
     pub wires: Vec<WireSpec>,
     /// By which they send messages.
     pub channels: Vec<ChannelSpec>,
+    /// The memories that they share.
+    pub memories: Vec<SharedSpec>,
 }
 
 /// A VM with all its bytes.
@@ -125,7 +127,10 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
     } else {
         Ok(Vec::new())
     };
-    let wires = joined.map_err(|own| faults.extend(own)).unwrap_or_default();
+    let mut wires = joined.map_err(|own| faults.extend(own)).unwrap_or_default();
+    faults.extend(memory::check(system));
+    let (memories, rings) = memory::ring(system, &vms);
+    wires.extend(rings);
     let mut channels = Vec::new();
     if vms.len() == system.vms.len() {
         match channels::join(system, &vms) {
@@ -142,6 +147,7 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
             schedule: system.sharing.packed(system),
             wires,
             channels,
+            memories,
         }),
         _ => {
             // Two VMs of one board find the same fault in its map.
@@ -417,6 +423,7 @@ fn guest_tree(
             })?;
             tree.keep_cpus(vm.cores.value.len());
             tree.set_memory(board.ram.iter().map(|region| region.size).sum());
+            memory::show(system, vm, &board.map, &mut tree);
             tree
         }
     };
@@ -476,6 +483,9 @@ impl Prepared {
         }
         for channel in self.channels {
             bundle.channel(channel);
+        }
+        for memory in self.memories {
+            bundle.memory(memory);
         }
         Ok(bundle.finish().map_err(refused)?)
     }

@@ -129,6 +129,8 @@ impl Test {
                 "sd",
                 "--test",
                 "wires",
+                "--test",
+                "channels",
                 "--no-fail-fast",
                 "--",
                 &threads,

@@ -220,12 +220,17 @@ impl Exchange {
         };
         // None of its vCPUs is in a call now.
         table.waiting.store(0, Ordering::SeqCst);
+        // Told when all is done: who looks then finds all of it.
+        let mut told = 0_u64;
         for (handle, held) in table.held.iter().enumerate() {
             let done = self.with(held, table, handle, |channel| act(channel, held.side));
             if let Some(((), Some(peer))) = done {
-                tell(peer);
+                told |= 1 << (peer & 63);
             }
         }
+        (0..64)
+            .filter(|peer| told & 1 << peer != 0)
+            .for_each(&mut tell);
     }
 }
 
