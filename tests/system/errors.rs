@@ -606,7 +606,7 @@ fn what_is_no_card_is_told_with_its_line() {
     assert_fault(&faults, "system.toml", 8, "no slot for a card");
 }
 
-/// Two VMs, and what follows them; its first line is line 16.
+/// Two VMs, and what follows them, from line 15 on.
 fn two_vms(more: &str) -> String {
     let second = SYSTEM.split_once("\n\n").unwrap().1;
     let second = second.replace("vm.one", "vm.two").replace("[0]", "[1]");
