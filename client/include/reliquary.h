@@ -162,6 +162,17 @@ static inline int reliquary_describe(uint32_t handle, int *receives, uint32_t *b
 	return status;
 }
 
+/* The memory that a channel's messages tell of: where the VM has it, and its size; 0 without one. */
+static inline int reliquary_memory(uint32_t handle, reliquary_register *at, reliquary_register *bytes)
+{
+	struct reliquary_call call = { { 0, handle } };
+	int status = reliquary_hvc(0x1, &call);
+
+	*at = call.r[4];
+	*bytes = call.r[5];
+	return status;
+}
+
 /* The handle of the channel of this name. */
 static inline int reliquary_find(const char *name, uint32_t *handle)
 {

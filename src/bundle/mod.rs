@@ -35,7 +35,7 @@ pub use hash::Sha256;
 pub use read::Bundle;
 pub use sealed::{ARENA_BYTES, Inspection, SEAL_MAGIC, SEAL_SIZE, inspect, seal};
 
-use crate::wire::channel::exchange::{Shape, hash_of};
+use crate::wire::channel::exchange::{Memory, Shape, hash_of};
 use crate::wire::pins::Pin;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -236,6 +236,8 @@ pub struct ChannelSpec {
     pub depth: u8,
     /// The greater has the lower handle.
     pub priority: u8,
+    /// The shared memory that its messages tell of, and where its VMs have it.
+    pub memory: Option<Memory>,
 }
 
 impl ChannelSpec {
@@ -248,6 +250,7 @@ impl ChannelSpec {
             depth: usize::from(self.depth),
             priority: self.priority,
             hash: hash_of(&self.name),
+            memory: self.memory,
         }
     }
 }

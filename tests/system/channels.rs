@@ -5,13 +5,19 @@ use reliquary_cli::verbs::run::boot;
 use reliquary_cli::workspace;
 use std::time::Duration;
 
+const TALKING: [&str; 4] = [
+    "@client:PASS",
+    "@server:PASS",
+    "@sensor:PASS",
+    "@legacy:PASS",
+];
+const SHARING: [&str; 2] = ["@writer:PASS", "@reader:PASS"];
+
 fn talk(system: &str, host: &str) {
-    let expected = [
-        "@client:PASS",
-        "@server:PASS",
-        "@sensor:PASS",
-        "@legacy:PASS",
-    ];
+    play(system, host, &TALKING);
+}
+
+fn play(system: &str, host: &str, expected: &[&str]) {
     let script = Script(
         expected
             .iter()

@@ -637,6 +637,12 @@ fn what_is_wrong_with_a_channel_is_told_at_its_line() {
             20,
             "`priority` cannot be 256",
         ),
+        (
+            "16\n",
+            "16\nmemory = \"m\"\n",
+            20,
+            "no memory is called \"m\"",
+        ),
         ("16\n", "16\nsides = 2\n", 20, "`sides`"),
         (
             "16\n",

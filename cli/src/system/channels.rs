@@ -9,7 +9,7 @@ use super::{System, Vm, wires};
 use crate::fault::{Fault, did_you_mean};
 use crate::images::line_of;
 use reliquary::bundle::{CHANNEL_LIMIT, ChannelSpec, WireKind, WireSpec};
-use reliquary::wire::channel::exchange::{HANDLES_MAX, hash_of};
+use reliquary::wire::channel::exchange::{HANDLES_MAX, Memory, hash_of};
 use reliquary::wire::channel::{BYTES_MAX, DEPTH_MAX};
 use toml::de::DeValue;
 
@@ -28,6 +28,8 @@ pub struct Channel {
     pub depth: u8,
     /// The greater has the lower handle.
     pub priority: u8,
+    /// The shared memory that its messages tell of.
+    pub memory: Option<Located<String>>,
 }
 
 /// The largest message that an AArch32 VM's registers hold (docs/reference/channels.md).
@@ -69,6 +71,7 @@ fn read_channel(source: &mut Source<'_>, mut table: Table<'_>) -> Option<Channel
     let size = small(source, &mut table, "size", 1..=BYTES_MAX as u64);
     let depth = small(source, &mut table, "depth", 1..=DEPTH_MAX as u64);
     let priority = small(source, &mut table, "priority", 0..=255);
+    let memory = table.text(source, "memory");
     table.finish(source);
     if size.is_none() {
         source.fault(line, "a channel lacks its `size`", EXAMPLE);
@@ -80,6 +83,7 @@ fn read_channel(source: &mut Source<'_>, mut table: Table<'_>) -> Option<Channel
         size: size?,
         depth: depth.map_or(DEPTH, |depth| depth.value),
         priority: priority.map_or(0, |priority| priority.value),
+        memory,
     })
 }
 
@@ -157,6 +161,13 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<ChannelSpec>, Vec
             let mend = "a channel of a 32-bit board has size = 16 at most".to_owned();
             fault(channel.size.line, what, mend);
         }
+        let memory = match memory_of(system, channel) {
+            Ok(memory) => memory,
+            Err((line, what, mend)) => {
+                fault(line, what, mend);
+                None
+            }
+        };
         for vm in [from, to] {
             held[vm] += 1;
             if held[vm] == HANDLES_MAX + 1 {
@@ -171,6 +182,7 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<ChannelSpec>, Vec
             bytes: channel.size.value,
             depth: channel.depth,
             priority: channel.priority,
+            memory,
         });
     }
     if let Some(channel) = system.channels.get(CHANNEL_LIMIT) {
@@ -182,6 +194,49 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<ChannelSpec>, Vec
     } else {
         Err(faults)
     }
+}
+
+/// The memory that a channel's messages tell of, which both its VMs have.
+fn memory_of(
+    system: &System,
+    channel: &Channel,
+) -> Result<Option<Memory>, (usize, String, String)> {
+    let Some(name) = &channel.memory else {
+        return Ok(None);
+    };
+    let known = system
+        .memories
+        .iter()
+        .map(|memory| memory.name.value.as_str());
+    let found = system
+        .memories
+        .iter()
+        .find(|memory| memory.name.value == name.value);
+    let memory = found.ok_or_else(|| {
+        let what = format!(
+            "channel {}: no memory is called \"{}\"",
+            channel.name.value, name.value
+        );
+        let mend = match did_you_mean(&name.value, known.clone()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "name a [[shared-memory]]".to_owned(),
+        };
+        (name.line, what, mend)
+    })?;
+    let at = |vm: &Located<String>| {
+        let end = memory.ends.iter().find(|end| end.vm.value == vm.value);
+        end.map(|end| end.at.value).ok_or_else(|| {
+            let what = format!(
+                "channel {}: vm.{} does not have the memory \"{}\"",
+                channel.name.value, vm.value, name.value
+            );
+            (name.line, what, "add it to the memory's `vms`".to_owned())
+        })
+    };
+    Ok(Some(Memory {
+        bytes: memory.size.value,
+        at: [at(&channel.from)?, at(&channel.to)?],
+    }))
 }
 
 /// Finds the input of each VM's `channel-interrupt`.

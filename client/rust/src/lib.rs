@@ -109,6 +109,8 @@ pub struct About {
     pub depth: usize,
     /// The hash of its name.
     pub hash: u32,
+    /// The memory that its messages tell of: where this VM has it, and its size in bytes.
+    pub memory: Option<(usize, usize)>,
 }
 
 /// What was received.
@@ -185,6 +187,8 @@ impl Channel {
             bytes: (told.result(2) & 0xffff) as usize,
             depth: (told.result(2) >> 16) as usize,
             hash: told.result(3) as u32,
+            memory: (told.result(5) != 0)
+                .then(|| (told.result(4) as usize, told.result(5) as usize)),
         })
     }
 

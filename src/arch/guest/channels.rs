@@ -29,13 +29,12 @@ impl Awaits {
 }
 
 impl Guest {
-    /// Carries out a call of the VM's.
-    pub(super) fn hypercall(
-        &mut self,
-        channels: Channels,
-        seat: &mut Seat,
-        vcpu: &mut Vcpu,
-    ) -> After {
+    /// Carries out a call of the VM's, which has channels.
+    #[inline(never)]
+    pub(super) fn hypercall(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
+        let Some(channels) = self.channels else {
+            return After::Enter;
+        };
         let Served { tell, wait } = hypercall::serve(channels.exchange, self.number, vcpu);
         let mut after = After::Enter;
         if let Some(vm) = tell
@@ -91,6 +90,7 @@ impl Guest {
         self.idles(true);
         seat.waits_since = counter::now();
         if self.take_awaited(seat, vcpu) {
+            self.idles(false);
             return self.before_return(seat);
         }
         let _ = self.before_entry(seat);
@@ -104,6 +104,7 @@ impl Guest {
     }
 
     /// Takes what a vCPU waits for, if it is there. It is ready then.
+    #[inline(never)]
     pub(super) fn take_awaited(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> bool {
         let (Some(awaits), Some(channels)) = (seat.awaits, self.channels) else {
             return false;
@@ -120,12 +121,13 @@ impl Guest {
         true
     }
 
-    /// Whether a vCPU that waits has to go on now: one in a WFI for an interrupt, one in a call for one
-    /// that it lets through, or because its time is over.
+    /// Whether a vCPU that waits in a call has to go on now: for an interrupt that it lets through, or
+    /// because its time is over.
+    #[inline(never)]
     pub(super) fn wait_is_over(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> bool {
         let lines = self.vm.lines(seat.cpu);
         let (Some(awaits), Some(channels)) = (seat.awaits, self.channels) else {
-            return lines.irq || lines.fiq;
+            return true;
         };
         let over = if self.hardware.ticks() >= awaits.until {
             Over::TimedOut

@@ -165,6 +165,9 @@ impl Guest {
         }
         if mail.has(Mail::CHANNELS) {
             self.call_awaiting(seat.cpu);
+            if seat.state == State::Off && self.level_channels() {
+                self.call_online();
+            }
         }
         self.obey(mail, seat, vcpu);
     }

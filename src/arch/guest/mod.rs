@@ -436,9 +436,12 @@ impl Guest {
         };
         let board = self.vm.deadline();
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
-        let own = seat.awaits.map(|awaits| awaits.until());
-        let first = timer.into_iter().chain(board).chain(own).min();
+        let first = timer.into_iter().chain(board).min();
         seat.wakes = first.map_or(u64::MAX, |at| at.saturating_add(self.began));
+        if let Some(awaits) = seat.awaits {
+            let until = awaits.until().saturating_add(self.began);
+            seat.wakes = seat.wakes.min(until);
+        }
     }
 
     /// Tells the recorder whether the guest waits: then all there is may go to the link.
@@ -473,11 +476,13 @@ impl Guest {
         if seat.state == State::Waiting {
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
-            if self.take_awaited(seat, vcpu) {
+            if seat.awaits.is_some() && self.take_awaited(seat, vcpu) {
                 self.goes_on(seat);
             }
         }
-        self.level_channels();
+        if self.channels.is_some() {
+            self.level_channels();
+        }
         match self.vm.catch_up(seat.cpu, &mut self.hardware) {
             Next::Resume | Next::Wait => {}
             other => {
@@ -488,7 +493,13 @@ impl Guest {
         }
         let after = self.before_entry(seat);
         if seat.state == State::Waiting {
-            if !self.wait_is_over(seat, vcpu) {
+            let over = if seat.awaits.is_some() {
+                self.wait_is_over(seat, vcpu)
+            } else {
+                let lines = self.vm.lines(seat.cpu);
+                lines.irq || lines.fiq
+            };
+            if !over {
                 self.note_wakes(seat);
                 return After::Choose;
             }
@@ -551,11 +562,10 @@ fn trapped(area: &mut CoreArea, esr: u64) {
     if guest.told.len() > 1 {
         guest.account.traps += 1;
     }
-    let after = match guest.channels {
-        Some(channels) if guest.vm.is_hypercall(seat.cpu, vcpu, esr) => {
-            guest.hypercall(channels, seat, vcpu)
-        }
-        _ => guest.sync(seat, vcpu, esr),
+    let after = if guest.channels.is_some() && guest.vm.is_hypercall(seat.cpu, vcpu, esr) {
+        guest.hypercall(seat, vcpu)
+    } else {
+        guest.sync(seat, vcpu, esr)
     };
     drop(guest);
     if after == After::Choose {

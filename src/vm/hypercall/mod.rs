@@ -17,7 +17,7 @@ use crate::mmio::syndrome::{Syndrome, ec};
 use crate::vcpu::{Vcpu, psr};
 use crate::wire::Side;
 use crate::wire::channel::exchange::{Denied, Done, Exchange, Held};
-use crate::wire::channel::{BYTES_MAX, Channel, Payload, Refused, WORDS};
+use crate::wire::channel::{BYTES_MAX, Channel, Payload, Refused};
 pub use numbers::{Function, WAIT_MAX_NS, status};
 
 /// What a call leaves to do.
@@ -107,18 +107,14 @@ impl Call<'_> {
     /// The message in X4 to X11, or in W4 to W7.
     #[inline]
     fn payload(&self, bytes: u64) -> Option<Payload> {
-        let mut words = [0; WORDS];
         if self.wide {
-            words.copy_from_slice(self.regs.x.get(4..12)?);
-        } else {
-            if bytes > u64::from(self.room()) {
-                return None;
-            }
-            let pair = |low, high| self.argument(low) | self.argument(high) << 32;
-            let [first, second, ..] = &mut words;
-            (*first, *second) = (pair(4, 5), pair(6, 7));
+            return Payload::new(bytes, self.regs.x.get(4..12)?);
         }
-        Payload::new(bytes, words)
+        if bytes > u64::from(self.room()) {
+            return None;
+        }
+        let pair = |low, high| self.argument(low) | self.argument(high) << 32;
+        Payload::new(bytes, &[pair(4, 5), pair(6, 7)])
     }
 
     /// Puts it there, with its size in X1. Whether it fits.
@@ -206,12 +202,12 @@ pub fn serve(exchange: &Exchange, vm: usize, regs: &mut Vcpu) -> Served {
     match function {
         Function::Notify => {
             let bits = if wide { second } else { second | third << 32 };
-            let done = exchange.at(vm, handle, Side::First, |channel| channel.notify(bits));
+            let done = exchange.notify(vm, handle, bits);
             call.settle(done).0
         }
         Function::Send => match call.payload(second) {
             Some(payload) => {
-                let done = exchange.at(vm, handle, Side::First, |channel| channel.send(payload));
+                let done = exchange.at(vm, handle, Side::First, |channel| channel.send(&payload));
                 call.settle(done).0
             }
             None => answered(&mut call, status::SIZE),
@@ -261,7 +257,10 @@ fn receive(exchange: &Exchange, vm: usize, call: &mut Call<'_>, handle: u64, ns:
         return invalid(call);
     }
     let room = call.room();
-    let done = exchange.at(vm, handle, Side::Second, |channel| channel.receive(room));
+    let mut payload = Payload::default();
+    let done = exchange.at(vm, handle, Side::Second, |channel| {
+        channel.receive(room, &mut payload)
+    });
     if ns != 0
         && let Ok(Done {
             result: Err(Refused::Empty),
@@ -278,10 +277,10 @@ fn receive(exchange: &Exchange, vm: usize, call: &mut Call<'_>, handle: u64, ns:
             ..Served::default()
         };
     }
-    let (served, message) = call.settle(done);
-    if let Some(message) = message {
-        call.set_payload(&message.payload);
-        call.result(2, u64::from(message.call));
+    let (served, number) = call.settle(done);
+    if let Some(number) = number {
+        call.set_payload(&payload);
+        call.result(2, u64::from(number));
     }
     served
 }
@@ -301,7 +300,7 @@ fn ask(
     if ns > WAIT_MAX_NS {
         return invalid(call);
     }
-    let done = exchange.at(vm, handle, Side::First, |channel| channel.call(payload));
+    let done = exchange.at(vm, handle, Side::First, |channel| channel.call(&payload));
     let (served, number) = call.settle(done);
     Served {
         wait: number.map(|number| Wait {
@@ -414,6 +413,16 @@ fn describe(call: &mut Call<'_>, held: &Held) {
     call.result(1, role);
     call.result(2, u64::from(shape.bytes) | (shape.depth as u64) << 16);
     call.result(3, u64::from(shape.hash));
+    let memory = shape.memory.map_or((0, 0), |memory| {
+        let [first, second] = memory.at;
+        let at = match held.side {
+            Side::First => first,
+            Side::Second => second,
+        };
+        (at, memory.bytes)
+    });
+    call.result(4, memory.0);
+    call.result(5, memory.1);
 }
 
 /// Whether what a vCPU waits for is there: then its registers have it, and the wait is over.
@@ -434,14 +443,17 @@ pub fn look(exchange: &Exchange, vm: usize, wait: &Wait, regs: &mut Vcpu) -> Opt
         }
         What::Message(handle) => {
             let room = call.room();
-            let done = exchange.at(vm, handle, Side::Second, |channel| channel.receive(room));
+            let mut payload = Payload::default();
+            let done = exchange.at(vm, handle, Side::Second, |channel| {
+                channel.receive(room, &mut payload)
+            });
             if is_empty(&done) {
                 return None;
             }
-            let (served, message) = call.settle(done);
-            if let Some(message) = message {
-                call.set_payload(&message.payload);
-                call.result(2, u64::from(message.call));
+            let (served, number) = call.settle(done);
+            if let Some(number) = number {
+                call.set_payload(&payload);
+                call.result(2, u64::from(number));
             }
             Some(served)
         }

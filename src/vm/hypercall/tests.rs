@@ -1,7 +1,7 @@
 use super::*;
 use crate::random::Random;
 use crate::vcpu::mode;
-use crate::wire::channel::exchange::Shape;
+use crate::wire::channel::exchange::{Memory, Shape};
 
 /// VM 0 sends to VM 1 on "up" (64 bytes, two deep), VM 1 to VM 0 on "down" (16 bytes).
 fn exchange() -> Exchange {
@@ -12,6 +12,10 @@ fn exchange() -> Exchange {
         depth: 2,
         priority: 0,
         hash,
+        memory: (hash == 0x22).then_some(Memory {
+            bytes: 0x3000,
+            at: [0x5000_0000, 0x7000_0000],
+        }),
     };
     let exchange = Exchange::new(&[shape(0, 1, 64, 0x11), shape(1, 0, 16, 0x22)], &[true; 3]);
     (0..2).for_each(|vm| exchange.begin(vm));
@@ -184,6 +188,15 @@ fn a_vm_finds_what_it_holds() {
     );
     let (_, about) = call(&exchange, 0, a64(WIDE | 1, &[1]));
     assert_eq!(about.x[1..4], [1, 16 | 2 << 16, 0x22], "it receives there");
+    assert_eq!(
+        about.x[4..6],
+        [0x7000_0000, 0x3000],
+        "and has the memory there"
+    );
+    let (_, about) = call(&exchange, 1, a32(NARROW | 1, &[1]));
+    assert_eq!(about.x[4..6], [0x5000_0000, 0x3000]);
+    let (_, about) = call(&exchange, 0, a64(WIDE | 1, &[0]));
+    assert_eq!(about.x[4..6], [0, 0], "this one has none");
     assert_eq!(
         call(&exchange, 0, a64(WIDE | 1, &[2])).0,
         status::BAD_HANDLE

@@ -12,6 +12,7 @@ use super::{Channel, Refused};
 use crate::wire::Side;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
+use serde::{Deserialize, Serialize};
 use spin::Mutex;
 
 /// The most channels that one VM holds.
@@ -32,6 +33,17 @@ pub struct Shape {
     pub priority: u8,
     /// The hash of its name.
     pub hash: u32,
+    /// The memory that its messages tell of, if it has one.
+    pub memory: Option<Memory>,
+}
+
+/// A memory that both VMs of a channel have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Its size.
+    pub bytes: u64,
+    /// Where the sender and the receiver have it.
+    pub at: [u64; 2],
 }
 
 /// One VM's end of a channel.
@@ -175,6 +187,20 @@ impl Exchange {
         // What is refused changes nothing for the other end.
         let tell = tell.filter(|_| result.is_ok());
         Ok(Done { result, tell })
+    }
+
+    /// A VM notifies: the other end is told only of bits that were not set, so that who sends the
+    /// same ones for ever wakes nobody.
+    #[inline]
+    pub fn notify(
+        &self,
+        vm: usize,
+        handle: u64,
+        bits: u64,
+    ) -> Result<Done<Result<bool, Refused>>, Denied> {
+        let done = self.at(vm, handle, Side::First, |channel| channel.notify(bits))?;
+        let tell = done.tell.filter(|_| done.result == Ok(true));
+        Ok(Done { tell, ..done })
     }
 
     /// Does something with a channel, and notes what is pending at both ends then. Whether the other

@@ -31,24 +31,34 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// The first `bytes` of `words`; none if there are fewer. What lies behind them is zero, so
+    /// The first `bytes` of `words`; none if it cannot hold them. What lies behind them is zero, so
     /// that no more of the sender's registers goes out than it says.
-    pub fn new(bytes: u64, words: [u64; WORDS]) -> Option<Self> {
+    #[inline]
+    pub fn new(bytes: u64, words: &[u64]) -> Option<Self> {
         let length = u8::try_from(bytes).ok()?;
         if usize::from(length) > BYTES_MAX {
             return None;
         }
-        let mut payload = Self {
-            bytes: length,
-            words,
-        };
-        let whole = usize::from(length / 8);
-        for (index, word) in payload.words.iter_mut().enumerate().skip(whole) {
-            let part = if index == whole { length % 8 } else { 0 };
+        let mut payload = Self::default();
+        payload.set(length, words);
+        let part = length & 7;
+        if part != 0
+            && let Some(last) = payload.words.get_mut(usize::from(length >> 3))
+        {
             // Less than 64 bits, so neither shift nor subtraction wraps.
-            *word &= (1_u64 << (part & 7).wrapping_mul(8)).wrapping_sub(1);
+            *last &= (1_u64 << part.wrapping_mul(8)).wrapping_sub(1);
         }
         Some(payload)
+    }
+
+    /// Takes as many words as so many bytes have; those behind stay as they are.
+    #[inline]
+    fn set(&mut self, bytes: u8, words: &[u64]) {
+        self.bytes = bytes;
+        let count = usize::from(bytes.wrapping_add(7) >> 3);
+        for (to, from) in self.words.iter_mut().zip(words).take(count) {
+            *to = *from;
+        }
     }
 
     /// How many bytes there are.
@@ -62,13 +72,12 @@ impl Payload {
     }
 }
 
-/// A message as it is received.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Message {
-    /// What it says.
-    pub payload: Payload,
+/// A message that waits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Message {
+    payload: Payload,
     /// The call that it makes, which a reply names; 0: it is not answered.
-    pub call: u32,
+    call: u32,
 }
 
 /// Why an operation is not done.
@@ -169,7 +178,7 @@ impl Channel {
     }
 
     #[inline]
-    fn push(&mut self, payload: Payload, call: u32) -> Result<(), Refused> {
+    fn push(&mut self, payload: &Payload, call: u32) -> Result<(), Refused> {
         if payload.bytes > self.bytes {
             return Err(Refused::TooLong);
         }
@@ -182,7 +191,8 @@ impl Channel {
             at = at.wrapping_sub(self.ring.len());
         }
         if let Some(place) = self.ring.get_mut(at) {
-            *place = Message { payload, call };
+            place.call = call;
+            place.payload.set(payload.bytes, &payload.words);
             self.count = self.count.wrapping_add(1);
         }
         Ok(())
@@ -190,13 +200,13 @@ impl Channel {
 
     /// The first end sends a message.
     #[inline]
-    pub fn send(&mut self, payload: Payload) -> Result<(), Refused> {
+    pub fn send(&mut self, payload: &Payload) -> Result<(), Refused> {
         self.meet(Side::First)?;
         self.push(payload, 0)
     }
 
     /// The first end calls: [`Channel::answer`] with what this gives has the reply.
-    pub fn call(&mut self, payload: Payload) -> Result<u32, Refused> {
+    pub fn call(&mut self, payload: &Payload) -> Result<u32, Refused> {
         self.meet(Side::First)?;
         if self.call != Call::None {
             return Err(Refused::Busy);
@@ -248,29 +258,33 @@ impl Channel {
         }
     }
 
-    /// The first end notifies the second: these bits are set there.
+    /// The first end notifies the second: these bits are set there. Whether one of them was not.
     #[inline]
-    pub fn notify(&mut self, bits: u64) -> Result<(), Refused> {
+    pub fn notify(&mut self, bits: u64) -> Result<bool, Refused> {
         self.meet(Side::First)?;
+        let new = bits & !self.bits != 0;
         self.bits |= bits;
-        Ok(())
+        Ok(new)
     }
 
-    /// The second end takes the oldest message. One that is longer than `room` stays.
+    /// The second end takes the oldest message into a payload that is clear; gives the call that it
+    /// makes, or 0. One that is longer than `room` stays.
     #[inline]
-    pub fn receive(&mut self, room: u8) -> Result<Message, Refused> {
+    pub fn receive(&mut self, room: u8, into: &mut Payload) -> Result<u32, Refused> {
         self.meet(Side::Second)?;
         let message = self.ring.get(self.first).filter(|_| self.count != 0);
-        let message = *message.ok_or(Refused::Empty)?;
+        let message = message.ok_or(Refused::Empty)?;
         if message.payload.bytes > room {
             return Err(Refused::TooLong);
         }
+        into.set(message.payload.bytes, &message.payload.words);
+        let call = message.call;
         self.first = self.first.wrapping_add(1);
         if self.first >= self.ring.len() {
             self.first = 0;
         }
         self.count = self.count.wrapping_sub(1);
-        Ok(message)
+        Ok(call)
     }
 
     /// The second end answers call `number`.

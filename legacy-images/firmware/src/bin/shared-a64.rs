@@ -104,6 +104,9 @@ extern "C" fn main() -> ! {
     interrupts(true);
     let own = bells().read(OWN);
     println!("VM {own}");
+    let about = reliquary_client::find("filled").and_then(reliquary_client::Channel::about);
+    let told = about.is_ok_and(|about| about.memory == Some((MEMORY, BYTES)));
+    checks.that("a channel tells where it is", told);
     checks.equal("VMs that share it", u64::from(bells().read(PEERS)), 0b11);
     if own == 0 {
         let clear = (0..BYTES / 4).all(|n| read(n) == 0);
