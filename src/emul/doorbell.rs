@@ -263,7 +263,7 @@ mod tests {
         let mut bell = Doorbell::new(0, 3).unwrap();
         write(&mut bell, RING, 0b100);
         bell.input(&mut cx(), Line(1), true);
-        let mut out = Writer::new();
+        let mut out = Writer::default();
         bell.save(&mut out);
         let bytes = out.into_bytes();
         let mut other = Doorbell::new(0, 3).unwrap();

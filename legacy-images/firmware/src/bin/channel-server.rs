@@ -64,7 +64,7 @@ fn serve(orders: Channel, numbers: &mut Numbers, ignored: &mut u32) -> bool {
         }
         Some(b's') => {
             let start = sysreg!("cntvct_el0");
-            while sysreg!("cntvct_el0") - start < sysreg!("cntfrq_el0") / 200 {}
+            while sysreg!("cntvct_el0") - start < sysreg!("cntfrq_el0") / 10 {}
             answer(b"S");
         }
         Some(b'r') => reset(),

@@ -147,7 +147,7 @@ extern "C" fn main() -> ! {
     checks.equal(
         "rung by the other only",
         u64::from(BY.load(Ordering::Relaxed)),
-        u64::from(2 >> own),
+        u64::from(2_u32 >> own),
     );
     bells().write(RING, 0xffff_fffc | 1 << own);
     checks.equal("nobody else rings", u64::from(bells().read(STATUS)), 0);
