@@ -500,7 +500,18 @@ mod tests {
         assert_eq!(word(Attributes::Rom) & (S2AP_WRITE | XN), 0);
         assert_eq!(word(Attributes::Device) & (0xf << 2), 1 << 2);
         assert_ne!(word(Attributes::Device) & XN, 0);
-        for a in [Attributes::Ram, Attributes::Rom, Attributes::Device] {
+        for data in [Attributes::Data, Attributes::ReadOnlyData] {
+            assert_ne!(word(data) & XN, 0, "never executed");
+            assert_eq!(word(data) & (0xf << 2), 0xf << 2);
+        }
+        assert_eq!(word(Attributes::ReadOnlyData) & S2AP_WRITE, 0);
+        for a in [
+            Attributes::Ram,
+            Attributes::Rom,
+            Attributes::Device,
+            Attributes::Data,
+            Attributes::ReadOnlyData,
+        ] {
             assert_eq!(Attributes::of(word(a)), a);
         }
     }
