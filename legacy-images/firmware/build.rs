@@ -4,6 +4,11 @@ use std::env;
 
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "channel-client"),
+    ("virt-v8.ld", "aarch64", "channel-server"),
+    ("vexpress-a15.ld", "arm", "channel-a15"),
+    ("virt-v8.ld", "aarch64", "shared-a64"),
+    ("virt-v8.ld", "aarch64", "cost-channel"),
     ("virt-v8.ld", "aarch64", "gicv3"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),

@@ -133,6 +133,8 @@ impl Test {
                 "monitor",
                 "--test",
                 "console",
+                "--test",
+                "channels",
                 "--no-fail-fast",
                 "--",
                 &threads,

@@ -114,7 +114,7 @@ impl Guest {
         }
         if seat.state != State::Off && seat.life != self.life {
             seat.quiet();
-            seat.state = State::Off;
+            (seat.state, seat.awaits) = (State::Off, None);
         }
         if self.phase != Phase::Running || self.wish.is_some() {
             return Some(After::Choose);
@@ -210,6 +210,7 @@ impl Guest {
         barrier_isb();
         self.vm.reset(&self.hardware);
         self.wires.connect(true);
+        self.connect_channels(true);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
         (self.online, self.parked) = (0, 0);
@@ -226,10 +227,17 @@ impl Guest {
         (self.phase, self.wish, self.start_again) = (Phase::Broken, None, false);
         self.publish();
         self.wires.connect(false);
+        self.connect_channels(false);
         self.call_online();
         self.online = 0;
         if !had_ended {
             is_gone();
+        }
+    }
+
+    fn connect_channels(&mut self, live: bool) {
+        if let Some(channels) = &mut self.channels {
+            channels.connect(self.number, live);
         }
     }
 
@@ -265,6 +273,7 @@ impl Guest {
         }
         self.wires.account(self.vm.name());
         self.wires.connect(false);
+        self.connect_channels(false);
         self.phase = phase;
         self.life += 1;
         (self.online, self.parked) = (0, 0);

@@ -7,6 +7,7 @@
 
 mod account;
 pub mod calls;
+mod channels;
 mod context;
 mod interrupts;
 mod life;
@@ -15,6 +16,7 @@ mod seat;
 pub mod serve;
 mod windows;
 
+use crate::arch::channels::Channels;
 use crate::arch::core_area::CoreArea;
 use crate::arch::hardware::{self, Hardware};
 use crate::arch::recorder::Recorder;
@@ -88,6 +90,8 @@ pub struct Guest {
     pub at_once: bool,
     /// Its ends of the wires.
     pub wires: Ends,
+    /// Its channels, if it has any.
+    pub channels: Option<Channels>,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
     /// Times, for the account at the end.
@@ -147,6 +151,7 @@ impl Guest {
             typed_ahead: false,
             waiting: News::default(),
             wires: Ends::default(),
+            channels: None,
             recorder: None,
             account: Account::default(),
         }
@@ -200,6 +205,7 @@ impl Guest {
         }
         self.online |= 1 << seat.cpu;
         (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
+        seat.awaits = None;
         seat.hcr = self.controls.hcr;
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
@@ -447,6 +453,9 @@ impl Guest {
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
         let on_host = |at: Option<u64>| at.map_or(u64::MAX, |at| at.saturating_add(self.began));
         (seat.wakes, seat.wakes_board) = (on_host(timer), on_host(board));
+        if let Some(awaits) = seat.awaits {
+            seat.wakes = seat.wakes.min(on_host(Some(awaits.until())));
+        }
         seat.due = seat.wakes_at();
     }
 
@@ -501,6 +510,12 @@ impl Guest {
             }
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
+            if seat.awaits.is_some() && self.take_awaited(seat, vcpu) {
+                self.goes_on(seat);
+            }
+        }
+        if self.channels.is_some() {
+            self.level_channels();
         }
         match self.vm.catch_up(seat.cpu, &mut self.hardware) {
             Next::Resume | Next::Wait => {}
@@ -512,16 +527,26 @@ impl Guest {
         }
         let after = self.before_entry(seat);
         if seat.state == State::Waiting {
-            let lines = self.vm.lines(seat.cpu);
-            if !lines.irq && !lines.fiq {
+            let over = if seat.awaits.is_some() {
+                self.wait_is_over(seat, vcpu)
+            } else {
+                let lines = self.vm.lines(seat.cpu);
+                lines.irq || lines.fiq
+            };
+            if !over {
                 self.note_wakes(seat);
                 return After::Choose;
             }
-            seat.state = State::Ready;
-            self.idles(false);
-            self.account.idle += counter::now() - seat.waits_since;
+            self.goes_on(seat);
         }
         after
+    }
+
+    /// A vCPU does not wait any more.
+    fn goes_on(&mut self, seat: &mut Seat) {
+        seat.state = State::Ready;
+        self.idles(false);
+        self.account.idle += counter::now() - seat.waits_since;
     }
 }
 
@@ -568,7 +593,11 @@ fn looked(area: &mut CoreArea) {
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
     guest.tally.exit(esr);
-    let after = guest.sync(seat, vcpu, esr);
+    let after = if guest.channels.is_some() && guest.vm.is_hypercall(seat.cpu, vcpu, esr) {
+        guest.hypercall(seat, vcpu)
+    } else {
+        guest.sync(seat, vcpu, esr)
+    };
     drop(guest);
     if after == After::Choose {
         serve::choose(area);
