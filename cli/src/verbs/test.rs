@@ -129,6 +129,8 @@ impl Test {
                 "sd",
                 "--test",
                 "wires",
+                "--test",
+                "isolation",
                 "--no-fail-fast",
                 "--",
                 &threads,

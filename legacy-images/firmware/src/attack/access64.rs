@@ -1,11 +1,11 @@
 //! Loads and stores of A64 that a hostile guest tries: every form, at every address.
 
+use super::Ended;
 use super::cage64::{
     Cage, EL0, EL0_A32, EPD1, HOSTILE_TABLES, PLACES, RAM_FOR_EL0, SCTLR_OFF, plain_cage,
     random_cage, store,
 };
 use super::places::value;
-use super::Ended;
 use crate::loadstore::Random;
 
 /// Instructions: the bits that are fixed, and those that are random. The base is x1, an index x2.
@@ -213,20 +213,41 @@ pub fn any_word(random: &mut Random) -> Ended {
     cage.run(&[word]).ended()
 }
 
+/// Operations of SYS that there are, of x1.
+const PRESENT: [u32; 21] = [
+    0xd508_711f, // IC IALLUIS
+    0xd508_751f, // IC IALLU
+    0xd50b_7521, // IC IVAU
+    0xd508_7621, // DC IVAC
+    0xd50b_7a21, // DC CVAC
+    0xd50b_7b21, // DC CVAU
+    0xd50b_7e21, // DC CIVAC
+    0xd508_7801, // AT S1E1R
+    0xd508_7821, // AT S1E1W
+    0xd508_7841, // AT S1E0R
+    0xd508_7861, // AT S1E0W
+    0xd508_831f, // TLBI VMALLE1IS
+    0xd508_8321, // TLBI VAE1IS
+    0xd508_8341, // TLBI ASIDE1IS
+    0xd508_8361, // TLBI VAAE1IS
+    0xd508_83a1, // TLBI VALE1IS
+    0xd508_83e1, // TLBI VAALE1IS
+    0xd508_871f, // TLBI VMALLE1
+    0xd508_8721, // TLBI VAE1
+    0xd508_8741, // TLBI ASIDE1
+    0xd508_87e1, // TLBI VAALE1
+];
+
 /// DC, IC, AT and TLBI by address and by all, and what else is in the space of SYS.
 pub fn system(random: &mut Random) -> Ended {
     let mut cage = random_cage(random);
     let at = PLACES.any(random);
     aim(&mut cage, random, at);
     let word = match random.below(4) {
-        // DC and IC by address: C7.
-        0 => 0xd508_7001 | random.word() & 0x0007_0fe0,
-        // TLBI: C8, of x1 or of nothing.
-        1 => 0xd508_8001 | random.word() & 0x0007_0fe0 | 0x1e * random.below(2),
-        // AT.
-        2 => 0xd508_7801 | random.word() & 0x0007_01e0,
-        // SYS and SYSL.
-        _ => 0xd508_0001 | random.word() & 0x0027_ffe0,
+        0 => 0xd508_0001 | random.word() & 0x0027_ffe0,
+        // C7 and C8, any of them.
+        1 => 0xd508_0001 | (7 + random.below(2)) << 12 | random.word() & 0x0007_0fe0,
+        _ => random.one_of(&PRESENT),
     };
     if is_set_way(word) {
         return set_way(random);

@@ -37,9 +37,9 @@ pub fn modifies(random: &mut Random) -> Ended {
         0xaa00_03e7,      // MOV x7, x0
         0xaa07_03e0,      // MOV x0, x7
         NOP,
-        NOP,              // what is written
-        0xf100_0463,      // SUBS x3, x3, #1
-        0x54ff_fea1,      // B.NE to the start
+        NOP,         // what is written
+        0xf100_0463, // SUBS x3, x3, #1
+        0x54ff_fea1, // B.NE to the start
     ];
     cage.run(&words).ended()
 }

@@ -22,7 +22,10 @@ pub fn due_soon(random: &mut Random) {
     controller64::quiet();
     controller64::enable(VIRTUAL_TIMER);
     let hz = sysreg!("cntfrq_el0");
-    sysreg!("cntv_tval_el0", u64::from(random.below((hz / 10_000) as u32)));
+    sysreg!(
+        "cntv_tval_el0",
+        u64::from(random.below((hz / 10_000) as u32))
+    );
     sysreg!("cntv_ctl_el0", 1);
 }
 

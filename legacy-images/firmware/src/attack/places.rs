@@ -57,7 +57,10 @@ impl Places {
                 let (base, size) = random.one_of(self.devices);
                 (base + size).wrapping_sub(8) + u64::from(random.below(16))
             }
-            18 => self.top.wrapping_sub(8).wrapping_add(u64::from(random.below(16))),
+            18 => self
+                .top
+                .wrapping_sub(8)
+                .wrapping_add(u64::from(random.below(16))),
             _ => self.far(random),
         }
     }

@@ -2,14 +2,14 @@
 //! registers, its periods.
 //!
 //! A block of RAM has a checksum that is computed over and over; SIMD, general and system registers keep
-//! values; each millisecond of the virtual timer a task runs, whose lateness is counted. `q` ends it with a
-//! verdict. `c` changes a bit of the block: the verdict must then be FAIL.
+//! values; each millisecond of the virtual timer a task runs, whose lateness is counted. Between two sums it
+//! sleeps for some periods, so that others have the core too. `q` ends it with a verdict. `c` changes a bit of the block: the verdict must then be FAIL.
 #![no_std]
 #![no_main]
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use firmware::arm64::{Frame, IRQ, interrupts, unexpected};
+use firmware::arm64::{Frame, IRQ, interrupts, unexpected, wait};
 use firmware::device::Device;
 use firmware::gic::{Gic, SPURIOUS};
 use firmware::{VIRT_V8, check, console, println, sysreg};
@@ -18,6 +18,8 @@ const VIRTUAL_TIMER: u32 = 27;
 /// The block: 4 MiB.
 const BLOCK: usize = 0x4040_0000;
 const WORDS: usize = 0x8_0000;
+/// For how many periods it sleeps after each sum.
+const SLEEP: u64 = 5;
 /// Periods a second.
 const RATE: u64 = 1000;
 
@@ -84,7 +86,9 @@ fn period() {
 }
 
 fn due_word(index: usize) -> u64 {
-    (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+    (index as u64 + 1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(23)
 }
 
 fn word(index: usize) -> *mut u64 {
@@ -314,6 +318,10 @@ extern "C" fn main() -> ! {
             period();
             interrupts(true);
         }
+        let until = PERIODS.load(Relaxed) + SLEEP;
+        while PERIODS.load(Relaxed) < until {
+            wait();
+        }
         match console::get() {
             Some(b'q') => break,
             Some(b'c') => {
@@ -336,7 +344,11 @@ extern "C" fn main() -> ! {
 fn tell(found: &Found, begun: u64, hz: u64) {
     interrupts(false);
     let us = |ticks: u64| ticks * 1_000_000 / hz;
-    let (periods, late, worst) = (PERIODS.load(Relaxed), LATE.load(Relaxed), WORST.load(Relaxed));
+    let (periods, late, worst) = (
+        PERIODS.load(Relaxed),
+        LATE.load(Relaxed),
+        WORST.load(Relaxed),
+    );
     println!(
         "victim: {} sums intact, {} damaged, {} registers changed",
         found.sums, found.damaged, found.registers
@@ -348,7 +360,10 @@ fn tell(found: &Found, begun: u64, hz: u64) {
         us(worst)
     );
     for ((_, bound), count) in BOUNDS.iter().zip(&SPREAD) {
-        println!("victim: {} periods late by less than {bound}", count.load(Relaxed));
+        println!(
+            "victim: {} periods late by less than {bound}",
+            count.load(Relaxed)
+        );
     }
     println!("victim: {} later", SPREAD[BOUNDS.len()].load(Relaxed));
 }
