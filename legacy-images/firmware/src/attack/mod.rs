@@ -6,17 +6,24 @@
 //! whatever state it leaves behind. What it must not do is what would make the attacker its own only
 //! victim: store into its own code, move its vectors or tables while they are in use, or turn itself off.
 
+#[cfg(target_arch = "arm")]
+pub mod access32;
 #[cfg(target_arch = "aarch64")]
 pub mod access64;
+#[cfg(target_arch = "arm")]
+pub mod cage32;
 #[cfg(target_arch = "aarch64")]
 pub mod cage64;
 #[cfg(target_arch = "aarch64")]
 pub mod code64;
 #[cfg(target_arch = "aarch64")]
 pub mod controller64;
+pub mod controller_v2;
 #[cfg(target_arch = "aarch64")]
 pub mod interrupt64;
 pub mod places;
+#[cfg(target_arch = "arm")]
+pub mod system32;
 #[cfg(target_arch = "aarch64")]
 pub mod system64;
 
