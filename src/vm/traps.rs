@@ -9,7 +9,7 @@
 //! | 0x06 | LDC, STC to CP14 | UNDEF: the debug channel has no other end |
 //! | 0x18 | MSR, MRS, SYS | [`super::sysreg64`] |
 //! | 0x12, 0x16 | HVC | PSCI, or UNDEF |
-//! | 0x13, 0x17 | SMC | PSCI, or a report: the board's monitor is not there; UNDEF where the map says `abort` |
+//! | 0x13, 0x17 | SMC | PSCI, or a report: the board's monitor is not there |
 //! | 0x30, 0x32 | breakpoint, step | [`super::undef`] |
 //! | 0x38, 0x3c | BKPT, BRK | the guest takes its own |
 //! | 0x00, 0x07, 0x09, 0x19 | unknown, and what the board's CPU does not have | UNDEF |

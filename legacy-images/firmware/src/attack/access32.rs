@@ -11,7 +11,7 @@ use crate::loadstore::Random;
 const FORMS: [(u32, u32); 12] = [
     (0xe401_0000, 0x01f0_7fff), // LDR, STR and their bytes
     (0xe401_0000, 0x01f0_7fff),
-    (0xe601_0002, 0x01f0_71e0), // by a register
+    (0xe601_0002, 0x01f0_71e0), // by a register, shifted by 3 at most
     (0xe041_0090, 0x01b0_7f6f), // halfwords, signed, doubles
     (0xe001_0092, 0x01b0_7060), // by a register
     (0xe801_0000, 0x01f0_5fff), // blocks

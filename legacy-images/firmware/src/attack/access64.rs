@@ -149,7 +149,7 @@ pub fn a32(random: &mut Random) -> Ended {
     // The base is r1, an index r2; no register is PC.
     const FORMS: [(u32, u32); 10] = [
         (0xe401_0000, 0x01f0_7fff), // LDR, STR and their bytes
-        (0xe601_0002, 0x01f0_7fe0), // by a register
+        (0xe601_0002, 0x01f0_71e0), // by a register, shifted by 3 at most
         (0xe041_0090, 0x01b0_7f6f), // halfwords, signed, doubles
         (0xe001_0092, 0x01b0_7060), // by a register
         (0xe801_0000, 0x01f0_5fff), // blocks

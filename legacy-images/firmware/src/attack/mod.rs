@@ -154,6 +154,13 @@ pub fn run(board: &'static crate::Board, kinds: &'static [Kind]) {
 
 /// An exception outside the cage: the attacker's own fault, or memory that somebody changed.
 pub fn lost(vector: u64, registers: &[(&str, u64)]) -> ! {
+    static LOST: AtomicBool = AtomicBool::new(false);
+    if LOST.swap(true, Ordering::Relaxed) {
+        // What prints is hit itself.
+        loop {
+            core::hint::spin_loop();
+        }
+    }
     let (number, kind) = under_way();
     println!();
     println!("lost at operation {number}, kind {kind}, by vector {vector}");
