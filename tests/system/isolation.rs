@@ -143,6 +143,16 @@ fn a_64_bit_guest_on_the_victims_core_below_it() {
     attack("attack-a64-priority.toml", "qemu-virt", count());
 }
 
+#[test]
+fn a_32_bit_guest_on_its_own_core() {
+    attack("attack-a32.toml", "qemu-virt", count());
+}
+
+#[test]
+fn a_32_bit_guest_on_its_own_core_of_a_gicv2_host() {
+    attack("attack-a32.toml", "qemu-virt-gicv2", count());
+}
+
 /// The verdict is not PASS whatever happens: a bit of the victim's block is changed behind its back.
 #[test]
 fn a_changed_bit_is_noticed() {

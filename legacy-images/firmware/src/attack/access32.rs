@@ -256,7 +256,7 @@ pub fn any_word(random: &mut Random) -> Ended {
     let mut cage = random_cage(random);
     let at = PLACES.any(random);
     aim(&mut cage, random, at);
-    for register in [0, 9, 10, 11, 12] {
+    for register in [0, 8, 9, 10, 11, 12] {
         cage.r[register] = random.below(0x1000);
     }
     let mut word = random.word();
@@ -267,12 +267,14 @@ pub fn any_word(random: &mut Random) -> Ended {
     match word >> 25 & 7 {
         5 => word ^= 0x0800_0000,
         4 => word &= !0x8000,
+        // An index is shifted by 3 at most, so that no sum is the image's address.
+        3 if word & 0x10 == 0 => word &= !0xe00,
         _ => {}
     }
-    // No PC, no LR (which is the code's address), as a target, a base or a sum.
-    for shift in [12, 16] {
+    // No SP, no PC, no LR (which is the code's address), as a target, a base or an index.
+    for shift in [0, 12, 16] {
         if word >> shift & 0xf >= 13 {
-            word = word & !(0xf << shift) | 1 << shift;
+            word = word & !(0xf << shift) | 2 << shift;
         }
     }
     cage.run(&[word]).ended()

@@ -41,8 +41,8 @@ pub const HOSTILE: u32 = 0xf000_0000;
 pub const SVC: u32 = 0xef00_0000;
 /// NOP.
 pub const NOP: u32 = 0xe320_f000;
-/// `MCR p15, 0, r8, c12, c0, 0`: behind every MCR, in case it was VBAR's.
-const VBAR_BACK: u32 = 0xee0c_8f10;
+/// `MCR p15, 0, r7, c12, c0, 0`: behind every MCR, in case it was VBAR's. No mode has its own r7.
+const VBAR_BACK: u32 = 0xee0c_7f10;
 
 /// SCTLR outside: as after a reset of a Cortex-A15, all off.
 pub const SCTLR_OFF: u32 = 0x00c5_0078;
@@ -102,7 +102,7 @@ static CAGE_KEPT: Cell = Cell(UnsafeCell::new(Kept {
 /// What an operation starts with.
 #[repr(C)]
 pub struct Cage {
-    /// r0 to r12. r8 is the vectors' address, for [`VBAR_BACK`].
+    /// r0 to r12. r7 is the vectors' address, for [`VBAR_BACK`].
     pub r: [u32; 13],
     /// SP of SVC mode.
     pub sp: u32,
@@ -229,7 +229,13 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn cage_lost(vector: u32, _kept: u32, lr: u32, spsr: u32) -> ! {
     console::open(0x0900_0000);
+    let word: u32;
+    // SAFETY: a load of the instruction that was under way, or of one beside it.
+    unsafe {
+        asm!("ldr {}, [{}]", out(reg) word, in(reg) lr.wrapping_sub(4) & !3, options(nostack))
+    }
     let registers = [
+        ("word", u64::from(word)),
         ("LR", u64::from(lr)),
         ("SPSR", u64::from(spsr)),
         ("DFSR", u64::from(cp!(read "p15, 0, {}, c5, c0, 0"))),
@@ -281,7 +287,7 @@ pub fn random_cage(random: &mut Random) -> Cage {
     for register in &mut r {
         *register = value(random, &PLACES) as u32;
     }
-    r[8] = vectors();
+    r[7] = vectors();
     let cpsr = random.one_of(&[SVC_MODE, SVC_MODE, SYS_MODE, USR_MODE]);
     let mut sctlr = SCTLR_OFF ^ random.word() & SCTLR_LOOSE;
     if random.coin() {

@@ -101,13 +101,32 @@ fn ask() -> (u64, u32, u32) {
     (fields[0].max(1), fields[1] as u32, from)
 }
 
-/// Does as many operations of these kinds as it is told to, and tells how they ended. `check` looks
-/// now and then whether what the attacker has of its own is as it was.
+/// A sum over the attacker's code and constants.
+fn image() -> u32 {
+    unsafe extern "C" {
+        static _start: u32;
+        static __bss_start: u32;
+    }
+    let (mut at, end) = (&raw const _start, &raw const __bss_start);
+    let mut sum = 0_u32;
+    while at < end {
+        // SAFETY: the linker script's bounds of what is not written, a whole number of words.
+        unsafe {
+            sum = sum.rotate_left(1) ^ at.read_volatile();
+            at = at.add(1);
+        }
+    }
+    sum
+}
+
+/// Does as many operations of these kinds as it is told to, and tells how they ended. Now and then it looks
+/// whether its own code is as it was: an operation that hit it says nothing about anybody else.
 pub fn run(board: &'static crate::Board, kinds: &'static [Kind]) {
     let (seed, count, from) = ask();
     println!("seed {seed}, {count} operations");
     let mut random = Random::new(seed);
     let all: u32 = kinds.iter().map(|kind| kind.weight).sum();
+    let due = image();
     let mut tally = [[0_u32; ENDS.len()]; KINDS];
     for number in 1..=count {
         let mut pick = random.below(all);
@@ -132,6 +151,13 @@ pub fn run(board: &'static crate::Board, kinds: &'static [Kind]) {
         }
         let ended = (kinds[which].attack)(&mut own);
         tally[which][ended as usize] += 1;
+        if (told() || number.is_multiple_of(100)) && image() != due {
+            console::open(board.console);
+            println!();
+            check::fail(format_args!(
+                "the attacker hit itself, by operation {number} or some before"
+            ));
+        }
         if number.is_multiple_of(1000) {
             console::open(board.console);
             println!();

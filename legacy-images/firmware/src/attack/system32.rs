@@ -112,7 +112,13 @@ pub fn coprocessor(random: &mut Random) -> Ended {
         }
         1 => {
             cage.r[1] = PLACES.any(random) as u32;
-            0xec01_0000 | random.word() & 0x01f0_ffff
+            let word = 0xec01_0000 | random.word() & 0x01f0_ffff;
+            // MRRC and MCRR of any register are above.
+            if word & 0x01e0_0000 == 0x0040_0000 {
+                word | 0x0080_0000
+            } else {
+                word
+            }
         }
         _ => 0xee00_0000 | random.word() & 0x00ff_ffef,
     };
