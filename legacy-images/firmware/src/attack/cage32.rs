@@ -255,6 +255,7 @@ pub fn store(at: u32, value: u32) {
 }
 
 /// The descriptor that maps the section of `at` where it is.
+#[must_use]
 pub fn section(at: u32) -> u32 {
     let base = at & 0xfff0_0000;
     match base {
@@ -317,7 +318,7 @@ impl Cage {
     /// Whether it runs in User mode.
     #[must_use]
     pub fn is_user(&self) -> bool {
-        self.cpsr & 0xf == 0
+        self.cpsr.trailing_zeros() >= 4
     }
 
     /// Makes every register but the base a small number, so that no index reaches the image.
@@ -328,6 +329,7 @@ impl Cage {
     }
 
     /// Runs these words, and then an SVC.
+    #[must_use]
     pub fn run(&self, words: &[u32]) -> Exit {
         let mut at = PLACES.code as u32;
         let last = if self.cpsr & T == 0 { SVC } else { 0xdf00_df00 };
@@ -344,6 +346,7 @@ impl Cage {
     }
 
     /// The same for a word that may write a system register.
+    #[must_use]
     pub fn run_and_restore(&self, word: u32) -> Exit {
         self.run(&[word, VBAR_BACK])
     }

@@ -303,7 +303,7 @@ pub fn begin() {
 pub const RAM_FOR_EL0: u64 = 256 << 30;
 
 /// TCR_EL1: 39 bits for TTBR0, walks not cacheable; TTBR1 of the same size, off or on.
-const TCR: u64 = 25 | 25 << 16 | 2 << 30 | 2 << 32;
+const TCR: u64 = 0x19 | 0x19 << 16 | 2 << 30 | 2 << 32;
 /// TCR_EL1.EPD1.
 pub const EPD1: u64 = 1 << 23;
 
@@ -354,20 +354,23 @@ impl Cage {
     /// Whether it runs at EL0.
     #[must_use]
     pub fn is_el0(&self) -> bool {
-        self.spsr & 0xf == 0
+        self.spsr.trailing_zeros() >= 4
     }
 
     /// Runs these words, and then an SVC.
+    #[must_use]
     pub fn run(&self, words: &[u32]) -> Exit {
         self.run_ended_by(words, SVC)
     }
 
     /// The same for words that may write a system register.
+    #[must_use]
     pub fn run_and_restore(&self, word: u32) -> Exit {
         self.run(&[word, VBAR_BACK])
     }
 
     /// Runs these words at the cage's PC, and then this one.
+    #[must_use]
     pub fn run_ended_by(&self, words: &[u32], last: u32) -> Exit {
         let mut at = PLACES.code;
         for word in words.iter().chain([&last]) {

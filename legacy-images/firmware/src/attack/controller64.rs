@@ -8,7 +8,9 @@ use crate::sysreg;
 
 // SAFETY: the distributor and the redistributor's frames of QEMU virt.
 const GICD: Device = unsafe { Device::at(0x0800_0000) };
+// SAFETY: the same.
 const RD: Device = unsafe { Device::at(0x080a_0000) };
+// SAFETY: the same.
 const SGI: Device = unsafe { Device::at(0x080b_0000) };
 
 /// Whether it is a GICv3.
@@ -74,6 +76,7 @@ pub fn send(id: u32) {
 }
 
 /// Takes an interrupt and ends it: its number, if there was one.
+#[must_use]
 pub fn take() -> Option<u32> {
     if !is_v3() {
         return controller_v2::take();

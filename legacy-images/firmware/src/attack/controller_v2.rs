@@ -5,6 +5,7 @@ use crate::gic::SPURIOUS;
 
 // SAFETY: the distributor and the CPU interface of QEMU virt.
 const GICD: Device = unsafe { Device::at(0x0800_0000) };
+// SAFETY: the same.
 const GICC: Device = unsafe { Device::at(0x0801_0000) };
 
 /// The virtual timer's interrupt.
@@ -58,6 +59,7 @@ pub fn send(id: u32) {
 }
 
 /// Takes an interrupt and ends it: its number, if there was one.
+#[must_use]
 pub fn take() -> Option<u32> {
     let id = GICC.read(0xc);
     if id & 0x3ff >= SPURIOUS - 3 {

@@ -15,6 +15,7 @@ const YIELD: u32 = 0xd503_203f;
 
 // SAFETY: the UART and the clock of QEMU virt.
 const UART_REGISTERS: Device = unsafe { Device::at(0x0900_0000) };
+// SAFETY: the same.
 const CLOCK_REGISTERS: Device = unsafe { Device::at(0x0901_0000) };
 
 /// Sees to it that an interrupt is pending soon: within 100 microseconds.
@@ -56,7 +57,7 @@ pub fn storm(random: &mut Random) -> Ended {
     for id in 0..16 {
         controller64::enable(id);
     }
-    for _ in 0..1 + random.below(24) {
+    for _ in 0..=random.below(24) {
         controller64::send(random.below(16));
     }
     let times = 1 + random.below(24);

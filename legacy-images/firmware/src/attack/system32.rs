@@ -17,6 +17,7 @@ const YIELD: u32 = 0xe320_f001;
 
 // SAFETY: the UART and the clock of QEMU virt.
 const UART_REGISTERS: Device = unsafe { Device::at(0x0900_0000) };
+// SAFETY: the same.
 const CLOCK_REGISTERS: Device = unsafe { Device::at(0x0901_0000) };
 
 /// CRn, opc1, CRm of CP15 behind which an ARMv7 CPU has registers or operations.
@@ -256,7 +257,7 @@ pub fn interrupts(random: &mut Random) -> Ended {
             for id in 0..16 {
                 controller::enable(id);
             }
-            for _ in 0..1 + random.below(24) {
+            for _ in 0..=random.below(24) {
                 controller::send(random.below(16));
             }
         }
