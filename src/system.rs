@@ -91,7 +91,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
     let cores = machine.mpidr.len();
-    let mut work: Vec<Work> = (0..CORES_MAX).map(|_| Work::default()).collect();
+    let mut work: Vec<Box<Work>> = (0..CORES_MAX).map(|_| Box::default()).collect();
     let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
     let mut places = Places {
         cores: vms.iter().map(|spec| cores_of(spec).collect()).collect(),
@@ -140,7 +140,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
 }
 
 /// Gives each vCPU of a VM its seat on its core.
-fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Work]) {
+fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Box<Work>]) {
     let mut cores = cores_of(spec);
     let first = cores.next();
     let shared = cores.any(|core| Some(core) != first);
@@ -195,7 +195,7 @@ fn schedule_of(
     Some(sched::Schedule::new(seats.collect(), policy, quantum))
 }
 
-fn start_core(machine: &Machine, core: usize, mpidr: u64, work: Work) {
+fn start_core(machine: &Machine, core: usize, mpidr: u64, work: Box<Work>) {
     let leads = work.seats.iter().filter(|seat| seat.cpu == 0).count();
     let context = core_area::prepare_other(core, work);
     let answer = match machine.conduit {

@@ -6,6 +6,7 @@
 use super::guest::{GuestCell, Seat};
 use super::mmu::PAGE;
 use super::registers::mrs;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
@@ -38,14 +39,10 @@ pub struct CoreArea {
     scratch: [u64; 2],
     /// The host's number of this core, from 0 in the order of its device tree.
     pub index: usize,
-    /// The vCPUs that this core serves.
-    pub seats: Vec<Seat>,
-    /// The one whose registers it holds.
-    pub current: usize,
-    /// Its VM, if that has no other vCPU.
+    /// What it serves, once it is prepared. Empty areas are all zeros, so that .bss has them.
+    pub work: Option<Box<Work>>,
+    /// The VM whose registers it holds, if that has no other vCPU.
     pub alone: Option<&'static GuestCell>,
-    /// Who of several has the core, and when.
-    pub schedule: Option<Schedule>,
     guard: Page,
     stack: [u8; STACK_SIZE],
     emergency_guard: Page,
@@ -71,10 +68,8 @@ impl CoreArea {
             },
             scratch: [0; 2],
             index: 0,
-            seats: Vec::new(),
-            current: 0,
+            work: None,
             alone: None,
-            schedule: None,
             guard: Page([0; PAGE]),
             stack: [0; STACK_SIZE],
             emergency_guard: Page([0; PAGE]),
@@ -118,8 +113,41 @@ pub fn address_of(index: usize) -> u64 {
 pub struct Work {
     /// The vCPUs.
     pub seats: Vec<Seat>,
+    /// The one whose registers the core holds.
+    pub current: usize,
     /// Who of several has the core, and when.
     pub schedule: Option<Schedule>,
+}
+
+impl CoreArea {
+    /// What it serves, and the registers of the vCPU on it.
+    ///
+    /// # Panics
+    ///
+    /// Before it is prepared.
+    #[inline]
+    pub fn parts(&mut self) -> (&mut Work, &mut Vcpu) {
+        match &mut self.work {
+            Some(work) => (work, &mut self.vcpu),
+            None => unprepared(),
+        }
+    }
+
+    /// What it serves.
+    ///
+    /// # Panics
+    ///
+    /// Before it is prepared.
+    #[inline]
+    pub fn work(&mut self) -> &mut Work {
+        self.parts().0
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unprepared() -> ! {
+    panic!("a core serves that was not prepared");
 }
 
 /// This core's area, for who has left its stack behind.
@@ -134,12 +162,12 @@ pub fn own() -> &'static mut CoreArea {
 /// # Panics
 ///
 /// On another core, or the second time.
-pub fn prepare_own(work: Work) -> &'static mut CoreArea {
+pub fn prepare_own(work: Box<Work>) -> &'static mut CoreArea {
     static ONCE: AtomicBool = AtomicBool::new(false);
     assert!(index() == 0 && !ONCE.swap(true, Ordering::Relaxed));
     // SAFETY: core 0's area, given out once, by the check above.
     let area = unsafe { &mut *(address_of(0) as *mut CoreArea) };
-    (area.seats, area.schedule) = (work.seats, work.schedule);
+    area.work = Some(work);
     area
 }
 
@@ -149,7 +177,7 @@ pub fn prepare_own(work: Work) -> &'static mut CoreArea {
 /// # Panics
 ///
 /// If the core has been prepared before.
-pub fn prepare_other(index: usize, work: Work) -> u64 {
+pub fn prepare_other(index: usize, work: Box<Work>) -> u64 {
     static PREPARED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
     assert!(index != 0 && !PREPARED[index].swap(true, Ordering::Relaxed));
     let address = address_of(index);
@@ -157,7 +185,7 @@ pub fn prepare_other(index: usize, work: Work) -> u64 {
     unsafe {
         let area = address as *mut CoreArea;
         (*area).index = index;
-        ((*area).seats, (*area).schedule) = (work.seats, work.schedule);
+        (*area).work = Some(work);
     }
     address
 }

@@ -245,10 +245,14 @@ impl Core for Hardware {
     }
 }
 
+/// SCTLR as a reset leaves it in AArch32: its RES1 bits and reset values (DDI 0487, G8.2.126).
+pub const SCTLR_A32: u64 = 0x00c5_0078;
+/// The same in AArch64 (D17.2.118).
+const SCTLR_A64: u64 = 0x30d0_0800;
+
 /// EL1 as a reset leaves it; what the architecture leaves unknown is zero.
 pub fn reset_el1(a32: bool) {
-    // RES1 bits and the reset values of SCTLR (DDI 0487, G8.2.126 and D17.2.118).
-    msr!("sctlr_el1", if a32 { 0x00c5_0078 } else { 0x30d0_0800 });
+    msr!("sctlr_el1", if a32 { SCTLR_A32 } else { SCTLR_A64 });
     macro_rules! zero {
         ($($name:literal),* $(,)?) => { $(msr!($name, 0);)* };
     }

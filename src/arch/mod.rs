@@ -3,7 +3,7 @@
 //! - [`boot`], [`core_area`], [`mmu`], [`arena`]: from the boot loader's jump to Rust with
 //!   caches, stacks and memory.
 //! - [`gic`], [`counter`], [`psci`], [`uart`], [`console`]: the host's own devices.
-//! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], [`guest`]: a VM on a core: its
+//! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], `hidden_spsr`, [`guest`]: a VM on a core: its
 //!   memory, the registers that the core holds for it, its exits.
 //! - [`mailbox`]: what others ask of a VM; [`wires`]: what joins VMs.
 //! - [`fault`]: exceptions and panics of the hypervisor itself.
@@ -18,6 +18,7 @@ pub mod gic;
 pub mod guest;
 pub mod guest_memory;
 pub mod hardware;
+mod hidden_spsr;
 pub mod mailbox;
 pub mod mmu;
 pub mod psci;

@@ -105,7 +105,7 @@ impl Vm {
     }
 
     /// The SPSR that EL2 cannot see now, with the guest in `regs`.
-    pub(super) fn hidden_spsr(&self, regs: &Vcpu) -> Option<SysReg> {
+    pub fn hidden_spsr(&self, regs: &Vcpu) -> Option<SysReg> {
         spsr_of(regs.mode()).filter(|_| self.hides_spsr())
     }
 

@@ -20,6 +20,7 @@ pub mod gic;
 pub mod identity;
 pub mod lan9118;
 pub mod loadstore;
+pub mod serial;
 pub mod versatile;
 
 /// A board, as far as every program needs it.

@@ -3,7 +3,7 @@
 
 use crate::arch::{core_area, gic, mailbox};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use reliquary::bundle::VM_LIMIT;
 use spin::Once;
 
@@ -11,6 +11,8 @@ use spin::Once;
 static CALLS: [AtomicU32; VM_LIMIT] = [const { AtomicU32::new(0) }; VM_LIMIT];
 /// For each VM, the interrupts of passed-through devices that came while it did not have the core.
 static LATE: [AtomicU64; VM_LIMIT] = [const { AtomicU64::new(0) }; VM_LIMIT];
+/// For each VM, the vCPU that looks after the board's deadline.
+static WATCHES: [AtomicU8; VM_LIMIT] = [const { AtomicU8::new(0) }; VM_LIMIT];
 /// Where vCPUs and interrupts belong.
 static PLACES: Once<Places> = Once::new();
 
@@ -30,6 +32,11 @@ pub fn place(places: Places) {
 fn core_of(vm: usize, cpu: u8) -> Option<usize> {
     let cores = PLACES.get()?.cores.get(vm)?;
     cores.get(usize::from(cpu)).copied()
+}
+
+/// Whether a vCPU's core is this one.
+pub fn is_here(vm: usize, cpu: u8) -> bool {
+    core_of(vm, cpu) == Some(core_area::index())
 }
 
 /// Calls a vCPU: its core looks after it. Whether that is this core, which is not interrupted.
@@ -68,6 +75,21 @@ pub fn answer(vm: usize, cpu: u8) {
     if let Some(calls) = CALLS.get(vm) {
         calls.fetch_and(!(1 << cpu), Ordering::Acquire);
     }
+}
+
+/// A vCPU looks after the board's deadline from now on: the one that was the last to see it. The
+/// others of the VM need not wake for it.
+pub fn watch(vm: usize, cpu: u8) {
+    if let Some(watches) = WATCHES.get(vm) {
+        watches.store(cpu, Ordering::Relaxed);
+    }
+}
+
+/// Whether a vCPU looks after the board's deadline.
+pub fn watches(vm: usize, cpu: u8) -> bool {
+    WATCHES
+        .get(vm)
+        .is_some_and(|watches| watches.load(Ordering::Relaxed) == cpu)
 }
 
 /// An interrupt of the host's has come that is not of the VM on this core: whether it is another's,

@@ -287,6 +287,9 @@ impl Guest {
             self.drain(seat);
         }
         if news.has(News::DEADLINE) {
+            if self.told.len() > 1 {
+                calls::watch(self.number, seat.cpu);
+            }
             let deadline = self.vm.deadline();
             if deadline != seat.armed {
                 self.arm(seat, deadline, self.flush_due());
@@ -430,8 +433,21 @@ impl Guest {
         };
         let board = self.vm.deadline();
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
-        let first = timer.into_iter().chain(board).min();
-        seat.wakes = first.map_or(u64::MAX, |at| at.saturating_add(self.began));
+        let on_host = |at: Option<u64>| at.map_or(u64::MAX, |at| at.saturating_add(self.began));
+        (seat.wakes, seat.wakes_board) = (on_host(timer), on_host(board));
+    }
+
+    /// A vCPU that would run on leaves its core to another: if it looks after the board's deadline, one
+    /// on another core is called, which takes that over.
+    fn hand_over(&self, seat: &Seat) {
+        if seat.state != State::Ready || self.told.len() == 1 || !calls::watches(seat.vm, seat.cpu)
+        {
+            return;
+        }
+        let mut others = (0..self.told.len() as u8).filter(|cpu| self.online & 1 << cpu != 0);
+        if let Some(other) = others.find(|cpu| !calls::is_here(seat.vm, *cpu)) {
+            calls::call(seat.vm, other);
+        }
     }
 
     /// Tells the recorder whether the guest waits: then all there is may go to the link.

@@ -143,8 +143,10 @@ pub struct Seat {
     pub shares: bool,
     /// When the core is to be given to another at the latest, on the host's counter.
     pub until: u64,
-    /// While it waits: when it is to be looked after, on the host's counter.
+    /// While it waits: when its own timer fires, on the host's counter.
     pub wakes: u64,
+    /// While it waits: the board's deadline, likewise, if it [watches](calls::watches) that.
+    pub wakes_board: u64,
     /// Since when it waits.
     pub waits_since: u64,
     /// While it is parked: whether it was waiting, and what its timer's control register was.
@@ -171,6 +173,7 @@ impl Seat {
             shares: false,
             until: u64::MAX,
             wakes: u64::MAX,
+            wakes_board: u64::MAX,
             waits_since: 0,
             waited: false,
             timer_control: 0,
@@ -186,13 +189,24 @@ impl Seat {
         }
     }
 
+    /// While it waits: when it is to be looked after.
+    fn wakes_at(&self) -> u64 {
+        if self.wakes_board < self.wakes && calls::watches(self.vm, self.cpu) {
+            self.wakes_board
+        } else {
+            self.wakes
+        }
+    }
+
     /// What it wants of the scheduler.
     pub fn wants(&self) -> Wants {
         match self.state {
             State::Ready => Wants::Run,
             _ if calls::is_called(self.vm, self.cpu) => Wants::Run,
-            State::Waiting if self.wakes == u64::MAX => Wants::Nothing,
-            State::Waiting => Wants::RunAt(self.wakes),
+            State::Waiting => match self.wakes_at() {
+                u64::MAX => Wants::Nothing,
+                at => Wants::RunAt(at),
+            },
             State::Off | State::Parked => Wants::Nothing,
         }
     }

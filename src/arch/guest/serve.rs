@@ -2,7 +2,7 @@
 
 use super::seat::{GuestCell, Held};
 use super::{After, Guest, Seat, State, life};
-use crate::arch::core_area::{self, CORES_MAX, CoreArea};
+use crate::arch::core_area::{self, CORES_MAX, CoreArea, Work};
 use crate::arch::registers::msr;
 use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -30,13 +30,8 @@ impl CoreArea {
     /// The VM, the seat and the registers of the vCPU that has the core.
     #[inline]
     pub(super) fn live(&mut self) -> (Held<'static>, &mut Seat, &mut Vcpu) {
-        let Self {
-            seats,
-            current,
-            vcpu,
-            ..
-        } = self;
-        let seat = &mut seats[*current];
+        let (work, vcpu) = self.parts();
+        let seat = &mut work.seats[work.current];
         let cell: &'static GuestCell = seat.guest;
         // SAFETY: the seat is this core's, and whoever held its VM here has let go: each exit begins
         // with this, and drops it before the next.
@@ -54,26 +49,30 @@ impl CoreArea {
 
     /// A seat has the core from now on.
     fn sit(&mut self, index: usize) {
-        self.current = index;
-        if let Some(seat) = self.seats.get(index) {
-            self.alone = seat.guest.is_single().then_some(seat.guest);
-        }
+        let work = self.work();
+        work.current = index;
+        let cell = work.seats.get(index).map(|seat| seat.guest);
+        self.alone = cell.filter(|cell| cell.is_single());
     }
 
     /// Gives the core to another of its seats.
     fn switch(&mut self, to: usize) {
-        let from = self.current;
-        let Self { seats, vcpu, .. } = self;
-        let leaves = &mut seats[from];
-        leaves.context.save(vcpu);
+        let (work, vcpu) = self.parts();
+        let leaves = &mut work.seats[work.current];
+        // SAFETY: a seat of this core, which holds no VM now.
+        let guest = unsafe { leaves.guest.hold() };
+        guest.hand_over(leaves);
+        let hides = guest.vm.hidden_spsr(vcpu).is_some();
+        drop(guest);
+        leaves.context.save(vcpu, hides);
         if core::mem::take(&mut leaves.timer_forwarded) {
             // It comes again, should the guest still have to deal with it, when the guest is back.
             gic::deactivate(counter::VIRTUAL_TIMER);
         }
         let (vm, cpu) = (leaves.vm, leaves.cpu);
         self.sit(to);
-        let Self { seats, vcpu, .. } = self;
-        let comes = &mut seats[to];
+        let (work, vcpu) = self.parts();
+        let comes = &mut work.seats[to];
         comes.context.load(vcpu);
         comes.armed = None;
         // SAFETY: a seat of this core, which holds no VM now.
@@ -88,9 +87,9 @@ impl CoreArea {
     }
 
     fn next(&mut self) -> Choice {
-        let Self {
+        let Work {
             seats, schedule, ..
-        } = self;
+        } = self.work();
         match (schedule, &seats[..]) {
             (Some(schedule), seats) => schedule.choose(counter::now(), |index| {
                 seats.get(index).map_or(Wants::Nothing, Seat::wants)
@@ -128,7 +127,7 @@ pub(super) fn choose(area: &mut CoreArea) {
             sleep(area, choice.until);
             continue;
         };
-        if to != area.current {
+        if to != area.work().current {
             area.switch(to);
         }
         let (mut guest, seat, vcpu) = area.live();
@@ -148,7 +147,7 @@ pub(super) fn choose(area: &mut CoreArea) {
 /// Sleeps until an interrupt comes, and serves it.
 #[inline(never)]
 fn sleep(area: &mut CoreArea, until: u64) {
-    if area.seats.is_empty() {
+    if area.work().seats.is_empty() {
         return sleep_alone();
     }
     let (guest, seat, _) = area.live();
@@ -200,10 +199,11 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     gic::enable(counter::HYPERVISOR_TIMER);
     gic::enable(counter::VIRTUAL_TIMER);
     area.sit(0);
-    let shares = area.schedule.is_some();
-    area.seats.iter_mut().for_each(|seat| seat.shares = shares);
     let index = area.index;
-    for seat in area.seats.iter().filter(|seat| seat.cpu == 0) {
+    let work = area.work();
+    let shares = work.schedule.is_some();
+    work.seats.iter_mut().for_each(|seat| seat.shares = shares);
+    for seat in work.seats.iter().filter(|seat| seat.cpu == 0) {
         // SAFETY: a seat of this core, which holds no VM now.
         let guest = unsafe { seat.guest.hold() };
         for (intid, _) in &guest.forwarded {
@@ -211,7 +211,7 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
             gic::enable(*intid);
         }
     }
-    for seat in &area.seats {
+    for seat in &work.seats {
         super::calls::call(seat.vm, seat.cpu);
     }
     // SAFETY: nothing of this stack is needed any more.
@@ -232,7 +232,8 @@ pub fn go_on_without_vm() -> ! {
     msr!("cntv_ctl_el0", 0);
     counter::disarm();
     barrier_isb();
-    let seat = &mut area.seats[area.current];
+    let work = area.work();
+    let seat = &mut work.seats[work.current];
     seat.guest.break_hold();
     let (mut guest, seat, _) = area.live();
     seat.state = State::Off;
