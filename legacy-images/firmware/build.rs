@@ -33,6 +33,9 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v7.ld", "arm", "loadstore-t32"),
     ("vexpress-a15.ld", "arm", "cost-a32"),
     ("virt-v8.ld", "aarch64", "cost-a64"),
+    ("virt-v8.ld", "aarch64", "attacker-a64"),
+    ("virt-v8.ld", "aarch64", "victim-a64"),
+    ("virt-v7.ld", "arm", "attacker-a32"),
     ("versatile.ld", "arm", "versatilepb"),
     ("versatile.ld", "arm", "realview-pb-a8"),
 ];

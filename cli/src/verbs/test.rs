@@ -135,6 +135,8 @@ impl Test {
                 "console",
                 "--test",
                 "channels",
+                "--test",
+                "isolation",
                 "--no-fail-fast",
                 "--",
                 &threads,
