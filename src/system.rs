@@ -1,10 +1,11 @@
 //! From a bare machine to the VMs of its bundle.
 
+use crate::arch::channels::{self, Channels};
 use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
 use crate::arch::guest::calls::Places;
 use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, Tally, calls, serve};
-use crate::arch::guest_memory::{GuestMemory, HostRam};
+use crate::arch::guest_memory::{GuestMemory, HostRam, SharedMemory};
 use crate::arch::hardware::Hardware;
 use crate::arch::monitor::{self, Known};
 use crate::arch::psci::{self, Conduit};
@@ -91,6 +92,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     listen(&tree);
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
+    let shared = SharedMemory::take(&bundle.manifest().memories, &mut ram)
+        .map_err(|why| format!("the memories that VMs share: {why}"))?;
     let cores = machine.mpidr.len();
     let mut work: Vec<Box<Work>> = (0..CORES_MAX).map(|_| Box::default()).collect();
     let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
@@ -100,6 +103,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     };
     wires::open(&bundle.manifest().wires);
     let mut known = Vec::with_capacity(vms.len());
+    channels::open(&bundle.manifest().channels, vms);
     for (number, spec) in vms.iter().enumerate() {
         if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
             log::error!("vm.{}: not started: the host has no core {core}", spec.name);
@@ -107,7 +111,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
             continue;
         }
         let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
-            let guest = build_guest(number, spec, &bundle, &plan, &mut ram);
+            let guest = build_guest(number, spec, &bundle, &plan, &mut ram, &shared);
             plans.push(plan);
             guest
         });
@@ -428,6 +432,7 @@ fn build_guest(
     bundle: &Bundle<'static>,
     plan: &Plan,
     ram: &mut HostRam,
+    shared: &SharedMemory,
 ) -> Result<Guest, String> {
     let damaged = |why: BundleError| why.to_string();
     let a32 = matches!(spec.entry, Entry::A32 { .. });
@@ -454,7 +459,8 @@ fn build_guest(
         let to = Place::Store(store, 0);
         images.push(Image { to, bytes });
     }
-    let memory = GuestMemory::new(plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
+    let memory =
+        GuestMemory::new(plan, ram, shared).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {
         if let WindowKind::PassThrough {
@@ -504,6 +510,7 @@ fn build_guest(
     );
     let wires = &bundle.manifest().wires;
     guest.wires = Ends::of(number, guest.vm.board(), wires);
+    guest.channels = Channels::of(number, spec.channel_interrupt);
     if let Some(devices) = &spec.record {
         guest.record(devices);
     }

@@ -92,6 +92,14 @@ pub fn post_instead(vm: usize, what: Mail, instead: Mail) {
     post(vm, what);
 }
 
+/// Asks `what` of a VM. Whether its core is this one, which is not interrupted.
+pub fn post_near(vm: usize, what: Mail) -> bool {
+    BOXES.get(vm).is_some_and(|word| {
+        word.fetch_or(what.0, Ordering::Release);
+        calls::wake_other(vm)
+    })
+}
+
 /// Whether something is asked of a VM.
 pub fn is_full(vm: usize) -> bool {
     BOXES

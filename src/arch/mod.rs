@@ -10,6 +10,7 @@
 
 pub mod arena;
 pub mod boot;
+pub mod channels;
 pub mod console;
 pub mod core_area;
 pub mod counter;

@@ -22,6 +22,7 @@ pub mod el2_controls;
 #[cfg(test)]
 mod fake;
 mod fetch;
+pub mod hypercall;
 pub mod inject;
 mod instruction;
 mod pmu;

@@ -35,7 +35,7 @@ const METAL: [&str; 8] = [
 ];
 
 /// The test programs that boot whole systems.
-const BOOTS: [&str; 8] = [
+const BOOTS: [&str; 10] = [
     "boots",
     "loadstore",
     "damage",
@@ -44,6 +44,8 @@ const BOOTS: [&str; 8] = [
     "wires",
     "monitor",
     "console",
+    "channels",
+    "isolation",
 ];
 
 /// What passed and what did not.

@@ -8,6 +8,7 @@
 pub mod arm32;
 #[cfg(target_arch = "aarch64")]
 pub mod arm64;
+pub mod attack;
 pub mod check;
 pub mod console;
 pub mod cost;

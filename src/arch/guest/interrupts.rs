@@ -174,6 +174,12 @@ impl Guest {
             // The entry that follows serves them.
             self.waiting |= News::WIRES;
         }
+        if mail.has(Mail::CHANNELS) {
+            self.call_awaiting(seat.cpu);
+            if seat.state == State::Off && self.level_channels() {
+                self.call_online();
+            }
+        }
         self.obey(mail, seat, vcpu);
     }
 

@@ -2,6 +2,7 @@
 
 use super::account::Time;
 use super::calls;
+use super::channels::Awaits;
 use super::context::Context;
 use super::{Guest, Tally};
 use crate::arch::registers::msr;
@@ -152,8 +153,10 @@ pub struct Seat {
     pub shares: bool,
     /// When the core is to be given to another at the latest, on the host's counter.
     pub until: u64,
-    /// While it waits: when its own timer fires, on the host's counter.
+    /// While it waits: when its own timer fires or its call's time is over, on the host's counter.
     pub wakes: u64,
+    /// While it waits in a call of the hypervisor's: what for.
+    pub awaits: Option<Awaits>,
     /// While it waits: the board's deadline, likewise, if it [watches](calls::watches) that.
     pub wakes_board: u64,
     /// While it waits: when it was to be looked after, though an interrupt has come since.
@@ -186,6 +189,7 @@ impl Seat {
             shares: false,
             until: u64::MAX,
             wakes: u64::MAX,
+            awaits: None,
             wakes_board: u64::MAX,
             due: u64::MAX,
             waits_since: 0,
