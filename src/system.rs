@@ -4,9 +4,10 @@ use crate::arch::channels::{self, Channels};
 use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
 use crate::arch::guest::calls::Places;
-use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, calls, serve};
+use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, Tally, calls, serve};
 use crate::arch::guest_memory::{GuestMemory, HostRam, SharedMemory};
 use crate::arch::hardware::Hardware;
+use crate::arch::monitor::{self, Known};
 use crate::arch::psci::{self, Conduit};
 use crate::arch::stage2_tables::Stage2Tables;
 use crate::arch::uart::Uart;
@@ -101,10 +102,12 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         interrupts: Vec::new(),
     };
     wires::open(&bundle.manifest().wires);
+    let mut known = Vec::with_capacity(vms.len());
     channels::open(&bundle.manifest().channels, vms);
     for (number, spec) in vms.iter().enumerate() {
         if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
             log::error!("vm.{}: not started: the host has no core {core}", spec.name);
+            known.push(known_as(spec, None));
             continue;
         }
         let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
@@ -112,6 +115,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
             plans.push(plan);
             guest
         });
+        let tally = guest.as_ref().ok().map(|guest| guest.tally);
+        known.push(known_as(spec, tally));
         match guest {
             Ok(guest) => {
                 let interrupts = guest.forwarded.iter().enumerate();
@@ -125,6 +130,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         }
     }
     calls::place(places);
+    monitor::open(known);
     for core in &mut work {
         core.schedule = schedule_of(&core.seats, vms, &bundle.manifest().schedule);
     }
@@ -143,15 +149,27 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     Ok(area)
 }
 
+/// A VM, as the monitor knows it.
+fn known_as(spec: &VmSpec, tally: Option<&'static Tally>) -> Known {
+    Known {
+        name: spec.name.clone(),
+        cores: spec.cores.clone(),
+        tally,
+        records: spec.record.is_some(),
+    }
+}
+
 /// Gives each vCPU of a VM its seat on its core.
 fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Box<Work>]) {
     let mut cores = cores_of(spec);
     let first = cores.next();
     let shared = cores.any(|core| Some(core) != first);
+    let tally = guest.tally;
     let cell: &'static GuestCell = Box::leak(Box::new(GuestCell::new(guest, shared)));
+    tally.counts_in(&cell.traps);
     for (cpu, core) in cores_of(spec).enumerate() {
         if let Some(work) = work.get_mut(core) {
-            work.seats.push(Seat::new(cell, number, cpu as u8));
+            work.seats.push(Seat::new(cell, tally, number, cpu as u8));
         }
     }
 }

@@ -196,6 +196,10 @@ impl Vm {
             }
             ec::SMC32 | ec::SMC64 => {
                 if !self.has_psci_by(false) {
+                    if self.aborts_instead() {
+                        // As a CPU without EL3 has it.
+                        return self.undefined(cpu, regs, core);
+                    }
                     let reason = Reason::SecureSwitch(Switch::MonitorCall);
                     return self.stop_at(cpu, regs, core, reason, Some(trap));
                 }

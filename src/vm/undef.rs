@@ -5,6 +5,9 @@
 //! came from. The instruction is fetched. If the board's CPU has it, it is emulated and the
 //! guest goes on behind it; otherwise the guest takes its UNDEF, by a step over the vector.
 //!
+//! An illegal change of mode comes here too: a report, or, where the map has an abort for what cannot be
+//! emulated, the guest's UNDEF.
+//!
 //! What is emulated: CP15 and CP14 registers that [`super::cp15`] names (Cortex-A9's
 //! diagnostic and power control, CBAR, SCR, NSACR, SDER and MVBAR of a Secure guest), and SWP and
 //! SWPB where the board's CPU has them.
@@ -71,7 +74,8 @@ impl Vm {
         before.spsr = core.get(SysReg::SpsrUnd);
         let thumb = before.spsr & psr::T != 0;
         before.pc = regs.x(22).wrapping_sub(if thumb { 2 } else { 4 }) & 0xffff_ffff;
-        if before.spsr & psr::IL != 0 {
+        let illegal = before.spsr & psr::IL != 0;
+        if illegal && !self.aborts_instead() {
             // An illegal change of mode: to Monitor or HYP, which this core's EL1 has not. It is
             // the next instruction that does not execute.
             let to = Switch::of_mode_change(word_before(&before, core));
@@ -82,7 +86,7 @@ impl Vm {
             return self.stop_at(cpu, &before, core, Reason::SecureSwitch(to), Some(trap));
         }
         let outcome = match fetch(&before, core) {
-            Some((word, length)) if before.is_aarch32() => {
+            Some((word, length)) if before.is_aarch32() && !illegal => {
                 self.emulate(cpu, &mut before, core, word, length)
             }
             _ => Outcome::Undefined,

@@ -8,6 +8,7 @@
 pub mod arm32;
 #[cfg(target_arch = "aarch64")]
 pub mod arm64;
+pub mod attack;
 pub mod check;
 pub mod console;
 pub mod cost;
@@ -19,6 +20,7 @@ pub mod gic;
 pub mod identity;
 pub mod lan9118;
 pub mod loadstore;
+pub mod serial;
 pub mod versatile;
 
 /// A board, as far as every program needs it.

@@ -6,11 +6,11 @@
 
 use super::account::Thousandths;
 use super::{After, Guest, Seat, State, calls};
-use crate::arch::mailbox::Mail;
 use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter};
 use core::sync::atomic::{AtomicU32, Ordering};
 use reliquary::bundle::Restart;
+use reliquary::monitor;
 use reliquary::vm::Vcpu;
 use reliquary::vm::el2_controls::hcr;
 
@@ -21,7 +21,9 @@ pub enum Phase {
     Running,
     /// It stands still, since this tick of the host's counter.
     Paused(u64),
-    /// It is off: stopped, or by itself.
+    /// The monitor stopped it, and may start it: the machine stays on for that.
+    Stopped,
+    /// It switched itself off.
     Off,
     /// It is off, because it could not go on.
     Crashed,
@@ -87,41 +89,6 @@ impl Crashes {
 }
 
 impl Guest {
-    /// Does what the VM's mail asks of its life.
-    pub(super) fn obey(&mut self, mail: Mail, seat: &mut Seat, vcpu: &mut Vcpu) {
-        let runs = matches!(self.phase, Phase::Running | Phase::Paused(_));
-        if mail.has(Mail::RESUME)
-            && let Phase::Paused(since) = self.phase
-        {
-            self.began += counter::now() - since;
-            self.go_on();
-        }
-        if mail.has(Mail::START) {
-            match self.phase {
-                Phase::Off | Phase::Crashed => {
-                    log::info!("vm.{}: started by the monitor", self.vm.name());
-                    will_run();
-                    self.reset_board();
-                }
-                Phase::Broken => log::error!(
-                    "vm.{}: it cannot be started: the hypervisor failed in it; start the system anew",
-                    self.vm.name()
-                ),
-                _ => {}
-            }
-        }
-        if mail.has(Mail::RESET) && runs {
-            log::info!("vm.{}: reset by the monitor", self.vm.name());
-            self.want(Wish::Reset, seat, vcpu);
-        }
-        if mail.has(Mail::PAUSE) && self.phase == Phase::Running {
-            self.want(Wish::Pause, seat, vcpu);
-        }
-        if mail.has(Mail::STOP) && runs {
-            self.want(Wish::Stop, seat, vcpu);
-        }
-    }
-
     /// Something is to be done to the whole VM, as soon as it is still.
     pub(super) fn want(&mut self, wish: Wish, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         self.wish = Some(wish);
@@ -135,6 +102,9 @@ impl Guest {
         if let Some(wish) = self.wish {
             if matches!(seat.state, State::Ready | State::Waiting) && seat.life == self.life {
                 seat.park();
+            }
+            // It may be parked still of a pause that has just ended.
+            if seat.state == State::Parked && seat.life == self.life {
                 self.parked |= 1 << seat.cpu;
             }
             if self.parked & self.online == self.online {
@@ -164,15 +134,41 @@ impl Guest {
                 log::info!("vm.{}: paused", self.vm.name());
                 self.phase = Phase::Paused(counter::now());
             }
-            Wish::Stop => self.end(Phase::Off, "stopped by the monitor"),
+            Wish::Stop => {
+                self.end(Phase::Stopped, "stopped by the monitor");
+                if core::mem::take(&mut self.start_again) {
+                    self.start();
+                }
+            }
             Wish::PowerOff => self.end(Phase::Off, "the guest switched its board off"),
             Wish::Crash => self.after_crash(),
         }
+        self.publish();
     }
 
-    fn go_on(&mut self) {
+    /// Tells others its state.
+    pub(super) fn publish(&self) {
+        let (state, since) = match self.phase {
+            Phase::Running => (monitor::State::Running, 0),
+            Phase::Paused(since) => (monitor::State::Paused, since),
+            Phase::Stopped => (monitor::State::Stopped, 0),
+            Phase::Off => (monitor::State::Off, 0),
+            Phase::Crashed => (monitor::State::Crashed, 0),
+            Phase::Broken => (monitor::State::Broken, 0),
+        };
+        self.tally.publish(state, self.began, since);
+    }
+
+    pub(super) fn go_on(&mut self) {
         (self.phase, self.parked) = (Phase::Running, 0);
-        self.call_online();
+        self.call_all();
+    }
+
+    /// Those too that are still to begin, or off.
+    pub(super) fn call_all(&self) {
+        (0..self.entries.len()).for_each(|cpu| {
+            calls::call(self.number, cpu as u8);
+        });
     }
 
     pub(super) fn call_online(&self) {
@@ -204,7 +200,7 @@ impl Guest {
     }
 
     /// The board as after its power switch, and its memory as the bundle has it.
-    fn reset_board(&mut self) {
+    pub(super) fn reset_board(&mut self) {
         if self.load_memory().is_err() {
             return self.end(Phase::Crashed, "its images do not fit its memory");
         }
@@ -227,8 +223,9 @@ impl Guest {
 
     /// The hypervisor failed while it ran for this VM.
     pub(super) fn after_panic(&mut self) {
-        let had_ended = !matches!(self.phase, Phase::Running | Phase::Paused(_));
-        (self.phase, self.wish) = (Phase::Broken, None);
+        let had_ended = matches!(self.phase, Phase::Off | Phase::Crashed | Phase::Broken);
+        (self.phase, self.wish, self.start_again) = (Phase::Broken, None, false);
+        self.publish();
         self.wires.connect(false);
         self.connect_channels(false);
         self.call_online();
@@ -251,13 +248,14 @@ impl Guest {
         }
         let hz = counter::hz().max(1);
         let up = (counter::now() - self.account.started).max(1);
+        let (traps, interrupts) = self.account.counts(self.tally);
         let seconds = |ticks: u64| Thousandths(ticks / hz * 1000 + ticks % hz * 1000 / hz);
         log::info!(
             "vm.{}: {why} (up {} s, {} traps, {} interrupts)",
             self.vm.name(),
             seconds(up),
-            self.account.traps,
-            self.account.interrupts,
+            traps,
+            interrupts,
         );
         let (silence, idle) = self.account.silence;
         log::info!(
@@ -283,7 +281,9 @@ impl Guest {
             self.starts[cpu] = None;
             calls::call(self.number, cpu as u8);
         }
-        is_gone();
+        if phase != Phase::Stopped {
+            is_gone();
+        }
     }
 }
 

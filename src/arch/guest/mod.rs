@@ -11,6 +11,7 @@ mod channels;
 mod context;
 mod interrupts;
 mod life;
+mod orders;
 mod seat;
 pub mod serve;
 mod windows;
@@ -23,6 +24,7 @@ use crate::arch::registers::{mrs, msr};
 use crate::arch::wires::Ends;
 use crate::arch::{barrier_isb, console, counter, gic};
 use account::Account;
+pub use account::Tally;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use life::{Crashes, Phase, Wish};
@@ -70,6 +72,10 @@ pub struct Guest {
     crashes: Crashes,
     /// What is to be done when all vCPUs are still.
     wish: Option<Wish>,
+    /// When it has been stopped it is to be started.
+    start_again: bool,
+    /// vCPUs that are to tell their registers: bit n is vCPU n.
+    tells: u32,
     /// vCPUs that are on, and those of them that are still: bit n is vCPU n.
     online: u32,
     parked: u32,
@@ -88,8 +94,10 @@ pub struct Guest {
     pub channels: Option<Channels>,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
-    /// Counts and times, for the account at the end.
+    /// Times, for the account at the end.
     pub account: Account,
+    /// Counts, which others may look at.
+    pub tally: &'static Tally,
 }
 
 /// What a core does after an exit.
@@ -119,6 +127,7 @@ impl Guest {
         Self {
             vm,
             hardware,
+            tally: Box::leak(Box::new(Tally::new(entries.len()))),
             stage2,
             number,
             vttbr,
@@ -135,6 +144,8 @@ impl Guest {
             restart,
             crashes: Crashes::default(),
             wish: None,
+            start_again: false,
+            tells: 0,
             online: 0,
             parked: 0,
             typed_ahead: false,
@@ -189,7 +200,8 @@ impl Guest {
             if let Some(recorder) = &mut self.recorder {
                 recorder.begins(self.vm.board(), ns_for(self.began, counter::hz()));
             }
-            self.account = Account::begin();
+            self.account = Account::begin(self.tally);
+            self.publish();
         }
         self.online |= 1 << seat.cpu;
         (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
@@ -444,6 +456,7 @@ impl Guest {
         if let Some(awaits) = seat.awaits {
             seat.wakes = seat.wakes.min(on_host(Some(awaits.until())));
         }
+        seat.due = seat.wakes_at();
     }
 
     /// A vCPU that would run on leaves its core to another: if it looks after the board's deadline, one
@@ -474,6 +487,9 @@ impl Guest {
             self.take_late();
             self.take_mail(seat, vcpu);
         }
+        if self.tells != 0 {
+            self.tell_registers(seat, vcpu);
+        }
         if let Some(after) = self.hold_still(seat, vcpu) {
             return after;
         }
@@ -489,6 +505,9 @@ impl Guest {
         }
         self.resample_forwarded();
         if seat.state == State::Waiting {
+            if seat.shares {
+                seat.comes(self.began);
+            }
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
             if seat.awaits.is_some() && self.take_awaited(seat, vcpu) {
@@ -548,7 +567,6 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let Some(guest) = guest else {
         return trapped(area, esr);
     };
-    guest.account.traps += 1;
     if !guest.at_once {
         return trapped(area, esr);
     }
@@ -574,9 +592,7 @@ fn looked(area: &mut CoreArea) {
 #[inline(never)]
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
-    if guest.told.len() > 1 {
-        guest.account.traps += 1;
-    }
+    guest.tally.exit(esr);
     let after = if guest.channels.is_some() && guest.vm.is_hypercall(seat.cpu, vcpu, esr) {
         guest.hypercall(seat, vcpu)
     } else {
@@ -592,6 +608,7 @@ fn trapped(area: &mut CoreArea, esr: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_irq(area: &'static mut CoreArea) {
     let (mut guest, seat, vcpu) = area.live();
+    guest.tally.irq();
     let after = guest.take_interrupts(seat, vcpu);
     drop(guest);
     if after == After::Choose {

@@ -255,6 +255,16 @@ fn a_fetch_that_cannot_be_emulated_is_the_boards_to_say_too() {
     }
 }
 
+#[test]
+fn a_monitor_call_that_nobody_answers_is_the_boards_to_say() {
+    let smc = 1 << 24 | 14 << 20;
+    let mut g = guest(A9);
+    assert_eq!(g.trap(0x13, smc), Next::Stop);
+    let mut g = with(|plan| plan.cannot_emulate = CannotEmulate::Abort);
+    assert_eq!(g.trap(0x13, smc), Next::Resume);
+    assert_eq!(g.regs.mode(), crate::vcpu::mode::UND);
+}
+
 const LDREX: u32 = 0xe190_1f9f; // LDREX r1, [r0]
 const STREX: u32 = 0xe180_2f91; // STREX r2, r1, [r0]
 const ADD: u32 = 0xe281_1001; // ADD r1, r1, #1
