@@ -227,6 +227,35 @@ impl GuestMemory {
         }
     }
 
+    /// Zeroes RAM from byte `from` on, counted through all windows, in the caches and behind them: at most
+    /// `bytes`, in one window. How many it were; none behind the end.
+    pub fn clear_piece(&self, mut from: u64, bytes: u64) -> u64 {
+        for Region { piece, .. } in &self.regions {
+            if from < piece.bytes {
+                let part = Piece {
+                    host: piece.host + from,
+                    bytes: bytes.min(piece.bytes - from),
+                };
+                zero(part.host, part.bytes);
+                clean(&part);
+                return part.bytes;
+            }
+            from -= piece.bytes;
+        }
+        0
+    }
+
+    /// Copies a part of an image into RAM or ROM, in the caches and behind them.
+    pub fn load_piece(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
+        let host = self.find(at, from.len(), false)?;
+        copy_in(host, from);
+        clean(&Piece {
+            host,
+            bytes: from.len() as u64,
+        });
+        Ok(())
+    }
+
     /// Erases all stores.
     pub fn erase_stores(&self) {
         for piece in &self.stores {
@@ -242,9 +271,7 @@ impl GuestMemory {
             .map(|region| &region.piece)
             .chain(&self.stores);
         pieces.for_each(clean);
-        super::barrier_dsb();
-        // SAFETY: instruction caches hold nothing that is not fetched again.
-        unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
+        forget_code();
     }
 
     /// Copies from this VM's own host memory, whichever window shows it.
@@ -350,6 +377,13 @@ fn copy_out(host: u64, into: &mut [u8]) {
 fn copy_in(host: u64, from: &[u8]) {
     // SAFETY: as in `copy_out`.
     unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), host as *mut u8, from.len()) }
+}
+
+/// Instruction caches hold nothing of what was there before.
+pub fn forget_code() {
+    super::barrier_dsb();
+    // SAFETY: what is needed is fetched again.
+    unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
 }
 
 /// Cleans a piece to the point of coherency.

@@ -5,20 +5,24 @@
 //! parks at its next exit, for which it is called, and the last one does it. Nobody spins.
 
 use super::account::Thousandths;
+use super::loading::Loading;
 use super::{After, Guest, Seat, State, calls};
 use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter};
 use core::sync::atomic::{AtomicU32, Ordering};
 use reliquary::bundle::Restart;
 use reliquary::monitor;
-use reliquary::vm::Vcpu;
+use reliquary::units::{ns_for, ticks_in};
 use reliquary::vm::el2_controls::hcr;
+use reliquary::vm::{Core as _, Vcpu};
 
 /// Where a VM is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// It runs.
     Running,
+    /// It is reset, and its memory is being loaded.
+    Loading(Loading),
     /// It stands still, since this tick of the host's counter.
     Paused(u64),
     /// The monitor stopped it, and may start it: the machine stays on for that.
@@ -91,6 +95,13 @@ impl Crashes {
 impl Guest {
     /// Something is to be done to the whole VM, as soon as it is still.
     pub(super) fn want(&mut self, wish: Wish, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
+        if matches!(wish, Wish::Reset | Wish::Crash) {
+            let hz = self.hardware.hz();
+            let due = seat
+                .armed
+                .map(|at| ticks_in(at.0, hz).saturating_add(self.began));
+            self.resets.asked(due);
+        }
         self.wish = Some(wish);
         self.call_online();
         self.hold_still(seat, vcpu).unwrap_or(After::Choose)
@@ -149,7 +160,7 @@ impl Guest {
     /// Tells others its state.
     pub(super) fn publish(&self) {
         let (state, since) = match self.phase {
-            Phase::Running => (monitor::State::Running, 0),
+            Phase::Running | Phase::Loading(_) => (monitor::State::Running, 0),
             Phase::Paused(since) => (monitor::State::Paused, since),
             Phase::Stopped => (monitor::State::Stopped, 0),
             Phase::Off => (monitor::State::Off, 0),
@@ -199,12 +210,8 @@ impl Guest {
         }
     }
 
-    /// The board as after its power switch, and its memory as the bundle has it.
-    pub(super) fn reset_board(&mut self) {
-        if self.load_memory().is_err() {
-            return self.end(Phase::Crashed, "its images do not fit its memory");
-        }
-        self.life += 1;
+    /// The board as after its power switch; its memory is as the bundle has it.
+    pub(super) fn begin_anew(&mut self) {
         self.began = counter::now();
         msr!("cntvoff_el2", self.began);
         barrier_isb();
@@ -213,8 +220,8 @@ impl Guest {
         self.connect_channels(true);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
-        (self.online, self.parked) = (0, 0);
         self.phase = Phase::Running;
+        self.publish();
         for cpu in 0..self.entries.len() {
             self.starts[cpu].clone_from(&self.entries[cpu]);
             calls::call(self.number, cpu as u8);
@@ -235,13 +242,13 @@ impl Guest {
         }
     }
 
-    fn connect_channels(&mut self, live: bool) {
+    pub(super) fn connect_channels(&mut self, live: bool) {
         if let Some(channels) = &mut self.channels {
             channels.connect(self.number, live);
         }
     }
 
-    fn end(&mut self, phase: Phase, why: &str) {
+    pub(super) fn end(&mut self, phase: Phase, why: &str) {
         console::drain_all(self);
         if let Some(recorder) = &mut self.recorder {
             recorder.end(self.vm.board());
@@ -269,6 +276,15 @@ impl Guest {
                 self.vm.name(),
                 seconds(self.account.idle),
                 seconds(idle)
+            );
+        }
+        if self.resets.count > 0 {
+            log::info!(
+                "vm.{}: began anew {} times, at most {} ns after the cause, and {} us for its memory",
+                self.vm.name(),
+                self.resets.count,
+                ns_for(self.resets.longest, hz),
+                ns_for(self.resets.longest_loading, hz) / 1000,
             );
         }
         self.wires.account(self.vm.name());

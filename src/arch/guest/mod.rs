@@ -11,6 +11,7 @@ mod channels;
 mod context;
 mod interrupts;
 mod life;
+mod loading;
 mod orders;
 mod seat;
 pub mod serve;
@@ -28,6 +29,7 @@ pub use account::Tally;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use life::{Crashes, Phase, Wish};
+use loading::Resets;
 use reliquary::board::{BoardAsk, CpuLines, News, World};
 use reliquary::bundle::Restart;
 use reliquary::units::{Ipa, ns_for, ticks_in};
@@ -70,6 +72,7 @@ pub struct Guest {
     /// What becomes of it after a crash.
     pub restart: Restart,
     crashes: Crashes,
+    resets: Resets,
     /// What is to be done when all vCPUs are still.
     wish: Option<Wish>,
     /// When it has been stopped it is to be started.
@@ -143,6 +146,7 @@ impl Guest {
             phase: Phase::Running,
             restart,
             crashes: Crashes::default(),
+            resets: Resets::default(),
             wish: None,
             start_again: false,
             tells: 0,
@@ -219,6 +223,7 @@ impl Guest {
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *vcpu = entry;
         self.vm.enter(seat.cpu, vcpu, &mut self.hardware);
+        self.resets.done();
     }
 
     /// A synchronous exception that takes more than an answer.
@@ -489,6 +494,9 @@ impl Guest {
         }
         if self.tells != 0 {
             self.tell_registers(seat, vcpu);
+        }
+        if seat.cpu == 0 {
+            self.load_on(seat);
         }
         if let Some(after) = self.hold_still(seat, vcpu) {
             return after;

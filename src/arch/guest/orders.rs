@@ -11,6 +11,7 @@ impl Phase {
     const fn in_words(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Loading(_) => "being reset",
             Self::Paused(_) => "paused",
             Self::Stopped => "stopped",
             Self::Off => "off",
@@ -20,7 +21,7 @@ impl Phase {
     }
 
     const fn is_on(self) -> bool {
-        matches!(self, Self::Running | Self::Paused(_))
+        matches!(self, Self::Running | Self::Loading(_) | Self::Paused(_))
     }
 }
 
