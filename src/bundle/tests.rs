@@ -538,6 +538,8 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
             vms: vec![vm("a", ItemId(0), vec![]), vm("b", ItemId(0), vec![])],
             schedule: Schedule::Priority,
             wires: wires.collect(),
+            channels: vec![],
+            memories: vec![],
         };
         let bytes = forge(&manifest);
         let opened = Bundle::open(&bytes).map(|_| ());

@@ -86,22 +86,32 @@ int all(void) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("all.c");
     std::fs::write(&file, program).expect("a file");
-    for state in ["-D__aarch64__=1", "-D__arm__=1"] {
-        let output = std::process::Command::new("gcc")
-            .args([
-                "-std=c99",
-                "-Wall",
-                "-Wextra",
-                "-Werror",
-                "-Wpedantic",
-                "-fsyntax-only",
-            ])
-            .args([state, "-D__asm__(...)=", "-I"])
+    let strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wpedantic"];
+    let compile = |compiler: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(compiler)
+            .args(strict)
+            .args(arguments)
+            .arg("-I")
             .arg(workspace::root().join("client/include"))
             .arg(&file)
-            .output()
-            .expect("gcc, which the set-up brings");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{state}: {said}");
+            .current_dir(folder.path())
+            .output();
+        if let Ok(output) = &output {
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{compiler} {arguments:?}: {said}");
+        }
+        output.is_ok()
+    };
+    for state in ["-D__aarch64__=1", "-D__arm__=1"] {
+        let arguments = [state, "-D__asm__(...)=", "-fsyntax-only"];
+        assert!(compile("gcc", &arguments), "gcc, which the set-up brings");
+    }
+    // Where Arm's are installed they make code of it.
+    for arguments in [["-c", "-O0"], ["-c", "-O2"]] {
+        compile("aarch64-linux-gnu-gcc", &arguments);
+        for state in ["-marm", "-mthumb"] {
+            let all = [&arguments[..], &[state, "-march=armv7-a+fp"]].concat();
+            compile("arm-linux-gnueabihf-gcc", &all);
+        }
     }
 }
