@@ -14,7 +14,8 @@
 //! - [`sched`]: who runs on a core, and until when.
 //! - [`wire`]: what joins boards.
 //! - [`trace`]: what was done to a board's devices, as text; replayed and compared.
-//! - [`bundle`], [`link`]: what goes into the hypervisor, and what comes out.
+//! - [`bundle`], [`link`], [`monitor`]: what goes into the hypervisor, what comes out, and what is
+//!   asked of it.
 #![no_std]
 #![forbid(unsafe_code)]
 // A guest steers nearly all of this code: it must not be able to panic it.
@@ -41,6 +42,7 @@ pub mod emul;
 pub mod link;
 pub mod memory;
 pub mod mmio;
+pub mod monitor;
 #[cfg(test)]
 mod random;
 pub mod sched;

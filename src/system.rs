@@ -1,11 +1,13 @@
 //! From a bare machine to the VMs of its bundle.
 
+use crate::arch::channels::{self, Channels};
 use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
 use crate::arch::guest::calls::Places;
-use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, calls, serve};
-use crate::arch::guest_memory::{GuestMemory, HostRam};
+use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, Tally, calls, serve};
+use crate::arch::guest_memory::{GuestMemory, HostRam, SharedMemory};
 use crate::arch::hardware::Hardware;
+use crate::arch::monitor::{self, Known};
 use crate::arch::psci::{self, Conduit};
 use crate::arch::stage2_tables::Stage2Tables;
 use crate::arch::uart::Uart;
@@ -90,6 +92,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     listen(&tree);
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
+    let shared = SharedMemory::take(&bundle.manifest().memories, &mut ram)
+        .map_err(|why| format!("the memories that VMs share: {why}"))?;
     let cores = machine.mpidr.len();
     let mut work: Vec<Box<Work>> = (0..CORES_MAX).map(|_| Box::default()).collect();
     let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
@@ -98,16 +102,21 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         interrupts: Vec::new(),
     };
     wires::open(&bundle.manifest().wires);
+    let mut known = Vec::with_capacity(vms.len());
+    channels::open(&bundle.manifest().channels, vms);
     for (number, spec) in vms.iter().enumerate() {
         if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
             log::error!("vm.{}: not started: the host has no core {core}", spec.name);
+            known.push(known_as(spec, None));
             continue;
         }
         let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
-            let guest = build_guest(number, spec, &bundle, &plan, &mut ram);
+            let guest = build_guest(number, spec, &bundle, &plan, &mut ram, &shared);
             plans.push(plan);
             guest
         });
+        let tally = guest.as_ref().ok().map(|guest| guest.tally);
+        known.push(known_as(spec, tally));
         match guest {
             Ok(guest) => {
                 let interrupts = guest.forwarded.iter().enumerate();
@@ -121,6 +130,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         }
     }
     calls::place(places);
+    monitor::open(known);
     for core in &mut work {
         core.schedule = schedule_of(&core.seats, vms, &bundle.manifest().schedule);
     }
@@ -139,15 +149,27 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     Ok(area)
 }
 
+/// A VM, as the monitor knows it.
+fn known_as(spec: &VmSpec, tally: Option<&'static Tally>) -> Known {
+    Known {
+        name: spec.name.clone(),
+        cores: spec.cores.clone(),
+        tally,
+        records: spec.record.is_some(),
+    }
+}
+
 /// Gives each vCPU of a VM its seat on its core.
 fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Box<Work>]) {
     let mut cores = cores_of(spec);
     let first = cores.next();
     let shared = cores.any(|core| Some(core) != first);
+    let tally = guest.tally;
     let cell: &'static GuestCell = Box::leak(Box::new(GuestCell::new(guest, shared)));
+    tally.counts_in(&cell.traps);
     for (cpu, core) in cores_of(spec).enumerate() {
         if let Some(work) = work.get_mut(core) {
-            work.seats.push(Seat::new(cell, number, cpu as u8));
+            work.seats.push(Seat::new(cell, tally, number, cpu as u8));
         }
     }
 }
@@ -410,6 +432,7 @@ fn build_guest(
     bundle: &Bundle<'static>,
     plan: &Plan,
     ram: &mut HostRam,
+    shared: &SharedMemory,
 ) -> Result<Guest, String> {
     let damaged = |why: BundleError| why.to_string();
     let a32 = matches!(spec.entry, Entry::A32 { .. });
@@ -436,7 +459,8 @@ fn build_guest(
         let to = Place::Store(store, 0);
         images.push(Image { to, bytes });
     }
-    let memory = GuestMemory::new(plan, ram).map_err(|(node, why)| format!("{node}: {why}"))?;
+    let memory =
+        GuestMemory::new(plan, ram, shared).map_err(|(node, why)| format!("{node}: {why}"))?;
     let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
     for window in &plan.windows {
         if let WindowKind::PassThrough {
@@ -486,6 +510,7 @@ fn build_guest(
     );
     let wires = &bundle.manifest().wires;
     guest.wires = Ends::of(number, guest.vm.board(), wires);
+    guest.channels = Channels::of(number, spec.channel_interrupt);
     if let Some(devices) = &spec.record {
         guest.record(devices);
     }

@@ -11,8 +11,10 @@ pub mod fault;
 pub mod fidelity;
 pub mod hypervisor;
 pub mod images;
+pub mod line;
 pub mod machine;
 pub mod progress;
+pub mod pty;
 pub mod screen;
 pub mod script;
 pub mod symbols;
@@ -49,6 +51,7 @@ enum Verb {
     Demo(verbs::demo::Demo),
     Test(verbs::test::Test),
     Run(verbs::run::Run),
+    Console(verbs::console::Console),
     Build(verbs::build::Build),
     Check(verbs::check::Check),
     Images(verbs::images::Images),
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(verb) => verb.run(),
         Verb::Test(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
+        Verb::Console(verb) => verb.run(),
         Verb::Build(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Images(verb) => verb.run(),

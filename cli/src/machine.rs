@@ -1,15 +1,17 @@
 //! QEMU as the host of a built system: started, watched through the link, and ended.
 use crate::fault::{Doing, Fault, Result};
+use crate::line::{Edited, LineEdit};
+use crate::pty::Ptys;
 use crate::screen::Screen;
 use crate::script::{Play, Script};
 use crate::symbols::Symbols;
 use crate::system::host::Host;
-use crate::terminal::{Key, Keys, Raw};
+use crate::terminal::{Ask, Key, Keys, PROMPT_HELP, Raw};
 use crate::trace::recording::Recording;
 use crate::typing::Keyboard;
 use reliquary::link::{Channel, Damage, Decoder, Event};
 use std::cell::RefCell;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -43,6 +45,8 @@ pub struct Machine<'a> {
     pub show: bool,
     /// Whether standard input goes to the console in focus.
     pub interactive: bool,
+    /// Where the consoles and the monitor are too; standard input then only ends the run.
+    pub ptys: Option<&'a Ptys>,
 }
 
 /// How long a machine goes on that is recorded, when the script is done.
@@ -128,6 +132,8 @@ impl Outcome {
 enum News {
     Printed(Vec<u8>),
     Typed(Vec<u8>),
+    /// Somebody typed at a pty.
+    Client(Channel, Vec<u8>),
     Closed,
 }
 
@@ -207,6 +213,7 @@ impl Machine<'_> {
                 said
             })
         });
+        listen(self.ptys, &tell)?;
         drop(tell);
         let Some(typed) = process.0.stdin.take() else {
             return Err(Fault::new("QEMU has no input").into());
@@ -220,12 +227,15 @@ impl Machine<'_> {
             scripted: !self.script.0.is_empty(),
             keys: Keys::default(),
             focus: 0,
-            vms: u8::try_from(self.vms.len()).unwrap_or(u8::MAX).max(1),
+            vms: self.vms,
+            ptys: self.ptys,
+            command: LineEdit::default(),
+            attached: false,
         };
-        if raw.is_some() {
-            session
-                .screen
-                .note("Ctrl-A x leaves, Ctrl-A n goes to the next VM's console");
+        if raw.is_some() && self.ptys.is_none() {
+            session.screen.note(
+                "Ctrl-A x leaves, Ctrl-A n goes to the next VM's console, Ctrl-] asks for more",
+            );
         }
         let end = session.until_end(&news, self.timeout.map(|timeout| began + timeout));
         drop(process);
@@ -240,6 +250,9 @@ impl Machine<'_> {
             session.screen.damage(&lost);
         }
         session.screen.end();
+        if let Some(ptys) = self.ptys {
+            ptys.flush();
+        }
         drop(raw);
         let text = session.screen.text();
         if let Some(log) = self.log {
@@ -257,6 +270,48 @@ impl Machine<'_> {
     }
 }
 
+/// Serves the ptys of a machine that is there already: a board's, whose link comes over a serial
+/// line or a socket.
+pub fn attach(
+    from: impl Read + Send + 'static,
+    to: impl Write + 'static,
+    vms: &[String],
+    ptys: &Ptys,
+    timeout: Option<Duration>,
+) -> Result<End> {
+    let (tell, news) = mpsc::channel();
+    read_all(from, tell.clone(), News::Printed);
+    read_all(std::io::stdin(), tell.clone(), News::Typed);
+    let raw = Raw::take();
+    listen(Some(ptys), &tell)?;
+    drop(tell);
+    let mut session = Session {
+        keyboard: Keyboard::new(to),
+        decoder: Decoder::new(),
+        screen: Screen::new(vms, Symbols::of_elf(Path::new("")), false),
+        play: Play::new(&Script::default(), vms)?,
+        recording: None,
+        scripted: false,
+        keys: Keys::default(),
+        focus: 0,
+        vms,
+        ptys: Some(ptys),
+        command: LineEdit::default(),
+        attached: true,
+    };
+    let end = session.until_end(&news, timeout.map(|timeout| Instant::now() + timeout));
+    ptys.flush();
+    drop(raw);
+    Ok(end)
+}
+
+/// What is typed at the ptys is news.
+fn listen(ptys: Option<&Ptys>, tell: &Sender<News>) -> Result<()> {
+    let Some(ptys) = ptys else { return Ok(()) };
+    let tell = tell.clone();
+    ptys.listen(move |channel, bytes| tell.send(News::Client(channel, bytes.to_vec())).is_ok())
+}
+
 struct Session<'a> {
     keyboard: Keyboard,
     decoder: Decoder,
@@ -265,8 +320,14 @@ struct Session<'a> {
     recording: Option<&'a RefCell<Recording>>,
     scripted: bool,
     keys: Keys,
+    /// Where what is typed goes.
     focus: u8,
-    vms: u8,
+    vms: &'a [String],
+    ptys: Option<&'a Ptys>,
+    /// What is typed at the monitor's pty.
+    command: LineEdit,
+    /// The machine was there before.
+    attached: bool,
 }
 
 impl Session<'_> {
@@ -295,6 +356,7 @@ impl Session<'_> {
                         return End::Left;
                     }
                 }
+                Ok(News::Client(channel, bytes)) => self.client(channel, &bytes),
                 Ok(News::Closed) | Err(RecvTimeoutError::Disconnected) => return End::Off,
                 Err(RecvTimeoutError::Timeout)
                     if until.is_some_and(|until| until <= Instant::now()) =>
@@ -311,6 +373,13 @@ impl Session<'_> {
 
     fn printed(&mut self, bytes: &[u8]) {
         let (screen, play, keyboard) = (&mut self.screen, &mut self.play, &mut self.keyboard);
+        let (ptys, attached) = (self.ptys, self.attached);
+        let damage = |screen: &mut Screen, what: &str| {
+            screen.damage(what);
+            if let Some(ptys) = ptys {
+                ptys.print(Channel::Monitor, format!("[link] {what}\r\n").as_bytes());
+            }
+        };
         let mut recording = self.recording.map(RefCell::borrow_mut);
         self.decoder.feed(bytes, &mut |event| match event {
             Event::Frame {
@@ -324,54 +393,160 @@ impl Session<'_> {
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
                 if channel != Channel::Layout {
                     play.printed(channel, bytes);
-                    screen.print(channel, bytes);
+                    match ptys {
+                        Some(ptys) => ptys.print(channel, bytes),
+                        None => screen.print(channel, bytes),
+                    }
                 }
             }
-            Event::Damage(damage) => {
-                if let (Some(recording), Damage::Frames { .. }) = (&mut recording, damage) {
+            Event::Damage(what) => {
+                if let (Some(recording), Damage::Frames { .. }) = (&mut recording, what) {
                     recording.damaged();
                 }
-                screen.damage(&damage.to_string());
+                damage(screen, &what.to_string());
             }
-            // The tool started the machine, so it should have seen the first frame.
+            // If the tool started the machine, it should have seen the first frame.
             Event::Joined { bytes, frames } => {
-                if (bytes, frames) != (0, 0) {
-                    screen.damage(&format!(
-                        "the link's beginning was lost: {frames} frames and {bytes} bytes of text"
-                    ));
+                if (bytes, frames) != (0, 0) && !attached {
+                    damage(
+                        screen,
+                        &format!(
+                            "the link's beginning was lost: {frames} frames and {bytes} bytes of text"
+                        ),
+                    );
                 }
             }
             Event::Start => keyboard.machine_started(),
             Event::Ack(ack) => {
                 if let Some(lost) = keyboard.heard(ack) {
-                    screen.damage(&lost);
+                    damage(screen, &lost);
                 }
             }
         });
         self.screen.flush();
     }
 
+    /// Somebody typed at a pty. At the monitor's it is a line, which nobody else shows.
+    fn client(&mut self, channel: Channel, bytes: &[u8]) {
+        if channel != Channel::Monitor {
+            return self.keyboard.type_at(channel, bytes);
+        }
+        let mut shown = Vec::new();
+        for byte in bytes {
+            match self.command.typed(*byte) {
+                Edited::Nothing => {}
+                Edited::Echo(echo) => shown.extend(echo),
+                Edited::GivenUp => shown.extend(b"\r\n"),
+                Edited::Line(line) => {
+                    shown.extend(b"\r\n");
+                    self.command(&line);
+                }
+            }
+        }
+        if let Some(ptys) = self.ptys {
+            ptys.print(Channel::Monitor, &shown);
+        }
+    }
+
+    fn command(&mut self, line: &str) {
+        self.keyboard
+            .type_at(Channel::Monitor, format!("{line}\r").as_bytes());
+    }
+
     /// True if the user leaves.
     fn typed(&mut self, bytes: &[u8]) -> bool {
+        const CTRL_C: u8 = 3;
         let mut burst = Vec::new();
         for byte in bytes {
-            match self.keys.typed(*byte) {
-                Some(Key::Byte(byte)) => burst.push(byte),
-                Some(Key::Next) => {
-                    self.burst(&mut burst);
-                    self.focus = (self.focus + 1) % self.vms;
-                    self.screen.focus(self.focus);
+            let Some(key) = self.keys.typed(*byte) else {
+                continue;
+            };
+            if self.ptys.is_some() {
+                // The consoles are elsewhere.
+                if matches!(key, Key::Leave | Key::Byte(CTRL_C)) {
+                    return true;
                 }
-                Some(Key::Help) => {
-                    self.screen
-                        .note("Ctrl-A x leaves, Ctrl-A n: next VM, Ctrl-A Ctrl-A: Ctrl-A itself");
-                }
-                Some(Key::Leave) => return true,
-                None => {}
+                continue;
             }
+            if let Key::Byte(byte) = key {
+                self.screen.prompt(None);
+                burst.push(byte);
+                continue;
+            }
+            self.burst(&mut burst);
+            match key {
+                Key::Byte(_) => {}
+                Key::Next => {
+                    let vms = u8::try_from(self.vms.len()).unwrap_or(u8::MAX).max(1);
+                    self.look_at((self.focus + 1) % vms);
+                }
+                Key::Help => self.screen.note(
+                    "Ctrl-A x leaves, Ctrl-A n: next VM, Ctrl-A Ctrl-A: Ctrl-A itself, Ctrl-]: more",
+                ),
+                Key::Leave => return true,
+                Key::Prompt(prompt) => self.screen.prompt(Some(&prompt)),
+                Key::Asked(ask) => {
+                    self.screen.prompt(None);
+                    if self.asked(&ask) {
+                        return true;
+                    }
+                }
+            }
+            self.screen.flush();
         }
         self.burst(&mut burst);
         false
+    }
+
+    /// Does what was typed at the prompt; true if the user leaves.
+    fn asked(&mut self, ask: &Ask) -> bool {
+        match ask {
+            Ask::Nothing => {}
+            Ask::Leave => return true,
+            Ask::Help => {
+                for line in PROMPT_HELP {
+                    self.screen.note(line);
+                }
+                let vms: Vec<_> = self.numbered().collect();
+                self.screen.note(&format!("VMs: {}", vms.join(", ")));
+            }
+            Ask::All => {
+                self.screen.lines();
+                let name = self.vms.get(usize::from(self.focus));
+                self.screen.note(&format!(
+                    "[all consoles, by line; what is typed goes to {}]",
+                    name.map_or("the first", String::as_str)
+                ));
+            }
+            Ask::Monitor(line) => self.command(line),
+            Ask::Look(name) => {
+                let number = name.parse::<usize>().ok();
+                let by_number = number.and_then(|number| number.checked_sub(1));
+                let by_name = self.vms.iter().position(|vm| vm == name);
+                let found = by_name.or(by_number.filter(|vm| *vm < self.vms.len()));
+                match found.and_then(|vm| u8::try_from(vm).ok()) {
+                    Some(vm) => self.look_at(vm),
+                    None => {
+                        let vms: Vec<_> = self.numbered().collect();
+                        self.screen.note(&format!(
+                            "\"{name}\" is no VM and no command; there are {}, and h for help",
+                            vms.join(", ")
+                        ));
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = String> {
+        let vms = self.vms.iter().enumerate();
+        vms.map(|(vm, name)| format!("{} {name}", vm + 1))
+    }
+
+    fn look_at(&mut self, vm: u8) {
+        self.focus = vm;
+        self.screen.focus(vm);
     }
 
     /// What was typed at once goes at once.
@@ -453,6 +628,7 @@ mod tests {
             recording: None,
             show: false,
             interactive: false,
+            ptys: None,
         }
         .run()
         .unwrap()

@@ -11,7 +11,10 @@ pub struct Screen {
     vms: Vec<String>,
     symbols: Symbols,
     show: bool,
-    focus: u8,
+    /// The console that is shown as it comes; none: all are shown by line.
+    focus: Option<u8>,
+    /// What is held back while the prompt is on the screen.
+    held: Option<Vec<Held>>,
     /// The unfinished line of each channel.
     lines: BTreeMap<Channel, Vec<u8>>,
     /// Everything, without colours.
@@ -23,6 +26,27 @@ pub struct Screen {
     damages: usize,
 }
 
+/// What goes to the terminal.
+#[derive(Debug)]
+enum Held {
+    /// A guest's bytes, as they are.
+    Raw(Vec<u8>),
+    /// A line of ours, with its colour.
+    Line(String),
+}
+
+/// How much is held back at most: then the prompt scrolls away.
+const HELD_LIMIT: usize = 4096;
+
+/// The consoles' colours, in turn.
+const COLOURS: [&str; 6] = [
+    CYAN,
+    "\u{1b}[32m",
+    "\u{1b}[35m",
+    "\u{1b}[34m",
+    "\u{1b}[96m",
+    "\u{1b}[92m",
+];
 const DIM: &str = "\u{1b}[2m";
 const CYAN: &str = "\u{1b}[36m";
 const RED: &str = "\u{1b}[31m";
@@ -36,7 +60,8 @@ impl Screen {
             vms: vms.to_vec(),
             symbols,
             show,
-            focus: 0,
+            focus: Some(0),
+            held: None,
             lines: BTreeMap::new(),
             text: Vec::new(),
             apart: BTreeMap::new(),
@@ -49,7 +74,7 @@ impl Screen {
     pub fn print(&mut self, channel: Channel, bytes: &[u8]) {
         let apart = self.apart.entry(channel).or_default();
         apart.extend(bytes.iter().filter(|byte| **byte != b'\r'));
-        if channel == Channel::Console(self.focus) {
+        if self.is_in_focus(channel) {
             self.raw(bytes);
             if let Some(last) = bytes.last() {
                 self.midline = *last != b'\n';
@@ -73,10 +98,10 @@ impl Screen {
     }
 
     fn line(&mut self, channel: Channel, line: &str) {
-        if channel != Channel::Console(self.focus) {
+        if !self.is_in_focus(channel) {
             let (colour, name) = match channel {
                 Channel::Console(vm) => (
-                    CYAN,
+                    COLOURS[usize::from(vm) % COLOURS.len()],
                     self.vms
                         .get(usize::from(vm))
                         .cloned()
@@ -110,18 +135,74 @@ impl Screen {
         self.own_line(YELLOW, what);
     }
 
+    fn is_in_focus(&self, channel: Channel) -> bool {
+        self.focus.map(Channel::Console) == Some(channel)
+    }
+
     /// Another console comes into focus.
     pub fn focus(&mut self, vm: u8) {
-        self.focus = vm;
+        self.focus = Some(vm);
         let name = self.vms.get(usize::from(vm)).cloned().unwrap_or_default();
         self.note(&format!("[console of {name}]"));
-        let unfinished = self
-            .lines
-            .get(&Channel::Console(vm))
-            .cloned()
-            .unwrap_or_default();
-        self.raw(&unfinished);
-        self.midline = !unfinished.is_empty();
+        self.unfinished();
+    }
+
+    /// All consoles are shown by line from now on.
+    pub fn lines(&mut self) {
+        self.focus = None;
+    }
+
+    /// Shows the line again that the console in focus is in the middle of.
+    fn unfinished(&mut self) {
+        let channel = self.focus.map(Channel::Console);
+        let line = channel.and_then(|channel| self.lines.get(&channel));
+        let line = line.cloned().unwrap_or_default();
+        self.raw(&line);
+        self.midline = !line.is_empty();
+    }
+
+    /// A prompt is on the screen, on a line of its own, and nothing else is shown meanwhile; or it
+    /// is gone.
+    pub fn prompt(&mut self, prompt: Option<&str>) {
+        match (prompt, self.held.is_some()) {
+            (Some(prompt), open) => {
+                if !open && std::mem::take(&mut self.midline) {
+                    self.put(Held::Raw(b"\n".to_vec()));
+                }
+                let shown = format!("\r\u{1b}[K{prompt}");
+                if self.show {
+                    print!("{shown}");
+                    let _ = std::io::stdout().flush();
+                }
+                self.held.get_or_insert_default();
+            }
+            (None, true) => {
+                let held = self.held.take().unwrap_or_default();
+                self.put(Held::Raw(b"\r\x1b[K".to_vec()));
+                held.into_iter().for_each(|held| self.put(held));
+                if !self.midline {
+                    self.unfinished();
+                }
+            }
+            (None, false) => {}
+        }
+    }
+
+    /// Shows something, or holds it back.
+    fn put(&mut self, what: Held) {
+        if !self.show {
+            return;
+        }
+        if let Some(held) = &mut self.held {
+            held.push(what);
+            if held.len() < HELD_LIMIT {
+                return;
+            }
+            let held = std::mem::take(held);
+            held.iter().for_each(show);
+            return;
+        }
+        show(&what);
     }
 
     /// Brings everything to the user's eyes.
@@ -134,7 +215,7 @@ impl Screen {
     /// Ends the last line, and shows what other channels have not finished.
     pub fn end(&mut self) {
         for (channel, line) in std::mem::take(&mut self.lines) {
-            if !line.is_empty() && channel != Channel::Console(self.focus) {
+            if !line.is_empty() && !self.is_in_focus(channel) {
                 self.line(channel, &String::from_utf8_lossy(&line));
             }
         }
@@ -166,9 +247,7 @@ impl Screen {
 
     fn raw(&mut self, bytes: &[u8]) {
         self.text.extend_from_slice(bytes);
-        if self.show {
-            let _ = std::io::stdout().write_all(bytes);
-        }
+        self.put(Held::Raw(bytes.to_vec()));
     }
 
     /// A line of its own, whatever the focused console is in the middle of.
@@ -178,9 +257,17 @@ impl Screen {
         }
         self.text.extend_from_slice(line.as_bytes());
         self.text.push(b'\n');
-        if self.show {
-            anstream::print!("{colour}{line}{PLAIN}\n");
+        self.put(Held::Line(format!("{colour}{line}{PLAIN}\n")));
+    }
+}
+
+fn show(what: &Held) {
+    match what {
+        Held::Raw(bytes) => {
+            let _ = std::io::stdout().write_all(bytes);
         }
+        // Without colours where they are not wanted (NO_COLOR), or the output is no terminal.
+        Held::Line(line) => anstream::print!("{line}"),
     }
 }
 
@@ -203,6 +290,36 @@ mod tests {
         screen.print(Channel::Console(1), b"o\r\n");
         screen.end();
         assert_eq!(screen.text(), "one two\n/ # \n[right] two\n");
+    }
+
+    #[test]
+    fn all_consoles_are_shown_by_line_until_one_has_the_focus_again() {
+        let mut screen = screen();
+        screen.lines();
+        screen.print(Channel::Console(0), b"one\r\n/ # ");
+        screen.print(Channel::Console(1), b"two\r\n");
+        screen.print(Channel::Monitor, b"three\r\n");
+        screen.focus(0);
+        screen.print(Channel::Console(0), b"ls\r\n");
+        screen.end();
+        assert_eq!(
+            screen.text(),
+            "[left] one\n[right] two\nthree\n[console of left]\n/ # ls\n"
+        );
+    }
+
+    #[test]
+    fn what_comes_while_the_prompt_is_open_is_held_back_in_its_order() {
+        let mut screen = screen();
+        screen.show = true; // shown on the test's own output
+        screen.print(Channel::Console(0), b"/ # ");
+        screen.prompt(Some("> "));
+        screen.print(Channel::Console(0), b"x\r\n");
+        screen.print(Channel::Console(1), b"two\r\n");
+        assert_eq!(screen.held.as_ref().map(Vec::len), Some(2));
+        screen.prompt(None);
+        assert!(screen.held.is_none());
+        assert_eq!(screen.text(), "/ # x\n[right] two\n");
     }
 
     #[test]

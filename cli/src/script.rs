@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub enum Step {
     /// Wait until a console, or the named channel, has shown this text.
     Expect(String),
-    /// Type this and Enter, at the named console or where the last text was seen.
+    /// Type this and Enter, at the named console or the monitor, or where the last text was seen.
     Send(String),
 }
 
@@ -62,7 +62,8 @@ impl Args for Script {
             .arg(text(
                 "send",
                 "Type this and Enter; repeatable, in order with --expect. It goes to the console \
-                 where the last text was seen, and @NAME:TEXT to that of the VM NAME",
+                 where the last text was seen, @NAME:TEXT to that of the VM NAME, and \
+                 @monitor:COMMAND to the monitor (@monitor:help)",
             ))
     }
 
@@ -101,8 +102,8 @@ impl Play {
                 }
                 Step::Send(text) => {
                     let (channel, text) = named(text, vms)?;
-                    if let Some(Channel::Monitor | Channel::Report) = channel {
-                        let what = "--send types at consoles only";
+                    if channel == Some(Channel::Report) {
+                        let what = "--send types at consoles, and at the monitor";
                         return Err(Fault::new(what).mend(known(vms)));
                     }
                     Planned::Send(channel, text)
@@ -212,7 +213,7 @@ fn named(text: &str, vms: &[String]) -> Result<(Option<Channel>, String), Fault>
 fn known(vms: &[String]) -> String {
     let vms: Vec<String> = vms.iter().map(|vm| format!("@{vm}:")).collect();
     format!(
-        "write {}, or @monitor: or @report: with --expect",
+        "write {} or @monitor:, or @report: with --expect",
         vms.join(" or ")
     )
 }
@@ -347,9 +348,21 @@ mod tests {
     }
 
     #[test]
+    fn a_command_goes_to_the_monitor_and_its_answer_is_waited_for_there() {
+        let mut play = begun(&["--send", "@monitor:vms", "--expect", "@monitor:running"]);
+        assert_eq!(play.to_type(), Some((Channel::Monitor, "vms".to_owned())));
+        play.printed(HERE, b"running");
+        assert_eq!(play.to_type(), None);
+        assert!(!play.is_done());
+        play.printed(Channel::Monitor, b"left  running");
+        play.to_type();
+        assert!(play.is_done());
+    }
+
+    #[test]
     fn an_unknown_channel_is_told_with_those_that_there_are() {
         let vms = ["left".to_owned()];
-        for bad in [["--expect", "@rigth:hi"], ["--send", "@monitor:hi"]] {
+        for bad in [["--expect", "@rigth:hi"], ["--send", "@report:hi"]] {
             let fault = Play::new(&script(&bad), &vms).unwrap_err();
             assert!(fault.mend.unwrap().contains("@left:"), "{}", fault.what);
         }

@@ -39,7 +39,7 @@ impl Keyboard {
     }
 
     /// Types a burst at a console: as it is at the first one, which has the focus at the
-    /// machine's end; in frames at the others.
+    /// machine's end; in frames at the others, and at the monitor.
     pub fn type_at(&mut self, console: Channel, bytes: &[u8]) {
         let mut out = Vec::new();
         let mut sink = |byte| out.push(byte);
@@ -47,7 +47,11 @@ impl Keyboard {
             self.started = true;
             self.encoder.start(&mut sink);
         }
-        self.encoder.text(console, bytes, &mut sink);
+        if console == Channel::Monitor {
+            self.encoder.data(console, bytes, &mut sink);
+        } else {
+            self.encoder.text(console, bytes, &mut sink);
+        }
         self.encoder.flush(&mut sink);
         if console == self.encoder.in_focus() {
             let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -154,6 +158,18 @@ mod tests {
         assert_eq!(came, [(FIRST, b"ls\r".to_vec()), (SECOND, b"q".to_vec())]);
         assert_eq!(keyboard.heard(machine.ack()), None);
         assert_eq!(keyboard.unheard(), None);
+    }
+
+    #[test]
+    fn the_monitor_gets_its_commands_in_frames_and_no_console_sees_them() {
+        let (line, mut machine) = (Line::default(), Decoder::new());
+        let mut keyboard = Keyboard::new(line.clone());
+        keyboard.type_at(Channel::Monitor, b"vms\r");
+        let bytes = line.take();
+        assert!(!bytes.windows(3).any(|window| window == b"vms"));
+        let came = receive(&mut machine, &bytes);
+        assert_eq!(came, [(Channel::Monitor, b"vms\r".to_vec())]);
+        assert_eq!(keyboard.heard(machine.ack()), None);
     }
 
     #[test]

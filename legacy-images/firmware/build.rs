@@ -4,7 +4,13 @@ use std::env;
 
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "hello64"),
+    ("virt-v8.ld", "aarch64", "channel-client"),
+    ("virt-v8.ld", "aarch64", "channel-server"),
+    ("vexpress-a15.ld", "arm", "channel-a15"),
+    ("virt-v8.ld", "aarch64", "shared-a64"),
+    ("virt-v8.ld", "aarch64", "cost-channel"),
     ("virt-v8.ld", "aarch64", "gicv3"),
+    ("virt-v8.ld", "aarch64", "slots-a64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),
     ("virt-v8.ld", "aarch64", "passthrough64-virt"),
@@ -13,6 +19,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("vexpress-a9.ld", "arm", "sd-a9"),
     ("vexpress-a9.ld", "arm", "timed-a9"),
     ("vexpress-a9.ld", "arm", "watchdog"),
+    ("vexpress-a9.ld", "arm", "restarts-a9"),
     ("vexpress-a9.ld", "arm", "ethernet-a9"),
     ("vexpress-a9.ld", "arm", "serial-a9"),
     ("vexpress-a9.ld", "arm", "die-smc"),

@@ -1,17 +1,21 @@
-//! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports.
+//! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports, the
+//! monitor's commands and answers.
 //!
-//! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder
-//! and the UART; an [`Input`]'s lock is taken alone.
+//! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder,
+//! the UART, [`KEPT`]'s reader and an [`Input`]; an [`Input`]'s lock is taken last.
 
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
 use super::uart::Uart;
-use super::{core_area, gic};
+use super::{core_area, counter, gic, monitor};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use reliquary::board::Board;
 use reliquary::link::{Channel, Decoder, Encoder, Event, PAYLOAD_LIMIT};
+use reliquary::monitor::Kept;
+use reliquary::monitor::show::in_units;
 use reliquary::units::Instant;
 use spin::{Mutex, MutexGuard};
 
@@ -49,6 +53,9 @@ static FOCUS: AtomicUsize = AtomicUsize::new(0);
 
 /// Bytes typed for each VM's console.
 pub static INPUT: [Input; CONSOLES] = [const { Input::new() }; CONSOLES];
+
+/// The log's last lines.
+static KEPT: Mutex<Kept<64>> = Mutex::new(Kept::new());
 
 /// Opens the link over `uart`.
 pub fn open(uart: Uart) {
@@ -206,6 +213,33 @@ pub fn record_all(bytes: &mut VecDeque<u8>) {
     }
 }
 
+/// Whether the link has room for an answer of the monitor's, or a few lines of the log.
+pub fn has_room() -> bool {
+    LINK.lock().out.room() >= OUT_RESERVE
+}
+
+/// Sends an answer of the monitor's.
+pub fn answer(write: impl FnOnce(&mut dyn Write) -> fmt::Result) {
+    let mut out = Text {
+        link: LINK.lock(),
+        channel: Channel::Monitor,
+    };
+    let _ = write(&mut out);
+}
+
+/// The numbers of the oldest line of the log that is kept, and of the next one to come.
+pub fn kept_range() -> (u64, u64) {
+    KEPT.lock().range()
+}
+
+/// Writes lines of the log, those that are still kept.
+pub fn kept(lines: Range<u64>, out: &mut dyn Write) -> fmt::Result {
+    let kept = KEPT.lock();
+    lines
+        .filter_map(|number| kept.get(number))
+        .try_for_each(|line| writeln!(out, "{line}"))
+}
+
 /// Sends a report.
 pub fn report(_vm: usize, report: &dyn fmt::Display) {
     let mut out = Text {
@@ -257,6 +291,7 @@ pub fn interrupt(intid: u32) -> bool {
     let mut link = LINK.lock();
     let mut wake = [false; CONSOLES];
     let mut lost = [0_usize; CONSOLES];
+    let mut dropped = 0;
     for _ in 0..256 {
         let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
             break;
@@ -273,12 +308,20 @@ pub fn interrupt(intid: u32) -> bool {
                 channel: Channel::Console(vm),
                 bytes,
             } => put(usize::from(vm), bytes),
+            Event::Frame {
+                channel: Channel::Monitor,
+                bytes,
+            } => dropped += bytes.len() - monitor::typed(bytes),
             _ => {}
         });
     }
     let ack = link.decoder.ack();
     link.encode(|encoder, mut sink| encoder.acknowledge(ack, &mut sink));
     drop(link);
+    monitor::room();
+    if dropped > 0 {
+        log::warn!("monitor: {dropped} typed bytes lost, it has not read those before them");
+    }
     for (vm, lost) in lost.iter().enumerate().filter(|(_, lost)| **lost > 0) {
         log::warn!("console of VM {vm}: {lost} typed bytes lost, its UART does not take them");
     }
@@ -294,14 +337,23 @@ pub fn interrupt(intid: u32) -> bool {
 pub struct Input(Mutex<Ring<1024>>);
 
 impl Input {
-    const fn new() -> Self {
+    /// An empty queue.
+    pub const fn new() -> Self {
         Self(Mutex::new(Ring::new()))
     }
 
     /// How many were put in. What does not fit is lost, as on a line without handshake.
-    fn put(&self, bytes: &[u8]) -> usize {
+    pub fn put(&self, bytes: &[u8]) -> usize {
         let mut ring = self.0.lock();
         bytes.iter().take_while(|byte| ring.push(**byte)).count()
+    }
+
+    /// Takes the oldest byte.
+    pub fn take(&self) -> Option<u8> {
+        let mut ring = self.0.lock();
+        let byte = ring.peek();
+        ring.pop();
+        byte
     }
 
     /// Gives the bytes to `take`, until it refuses one; says whether it did.
@@ -397,14 +449,17 @@ impl log::Log for Log {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            let mut out = Text {
-                link: LINK.lock(),
-                channel: Channel::Monitor,
-            };
             let level = match record.level() {
                 log::Level::Error => "error: ",
                 log::Level::Warn => "warning: ",
                 _ => "",
+            };
+            let ms = in_units(counter::now(), counter::hz(), 1000);
+            KEPT.lock()
+                .keep(ms, format_args!("{level}{}", record.args()));
+            let mut out = Text {
+                link: LINK.lock(),
+                channel: Channel::Monitor,
             };
             let _ = writeln!(out, "reliquary: {level}{}", record.args());
         }

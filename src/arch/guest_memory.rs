@@ -9,6 +9,7 @@ use core::fmt;
 use core::ops::Range;
 use reliquary::board::Plan;
 use reliquary::board::plan::WindowKind;
+use reliquary::bundle::SharedSpec;
 use reliquary::memory::{BoardMemory, StoreId, Unbacked};
 use reliquary::units::{HostPa, Ipa};
 use reliquary::vm::stage2::Backing;
@@ -91,10 +92,37 @@ struct Region {
     writable: bool,
 }
 
+/// The memories that VMs share, by their numbers in the system.
+pub struct SharedMemory(Vec<Piece>);
+
+impl SharedMemory {
+    /// Takes host RAM for all of them, and clears it.
+    pub fn take(specs: &[SharedSpec], ram: &mut HostRam) -> Result<Self, Shortage> {
+        let bytes = specs.iter().map(|spec| spec.bytes).sum();
+        if bytes == 0 {
+            return Ok(Self(Vec::new()));
+        }
+        let all = Piece::take(ram, bytes)?;
+        zero(all.host, all.bytes);
+        clean(&all);
+        super::barrier_dsb();
+        let mut host = all.host;
+        let pieces = specs.iter().map(|spec| {
+            let bytes = spec.bytes;
+            let piece = Piece { host, bytes };
+            host += bytes;
+            piece
+        });
+        Ok(Self(pieces.collect()))
+    }
+}
+
 /// All memory of one VM.
 pub struct GuestMemory {
     regions: Vec<Region>,
     stores: Vec<Piece>,
+    /// Memories that other VMs have too; no copy goes there.
+    shared: Vec<(u16, Piece)>,
     /// Where code was read last: the next is mostly there too.
     code: Cell<Piece>,
 }
@@ -105,16 +133,28 @@ impl GuestMemory {
     /// # Errors
     ///
     /// Which window or store could not be had, and why.
-    pub fn new(plan: &Plan, ram: &mut HostRam) -> Result<Self, (String, Shortage)> {
+    pub fn new(
+        plan: &Plan,
+        ram: &mut HostRam,
+        shared: &SharedMemory,
+    ) -> Result<Self, (String, Shortage)> {
         let mut memory = Self {
             regions: Vec::new(),
             stores: Vec::new(),
+            shared: Vec::new(),
             code: Cell::new(Piece { host: 0, bytes: 0 }),
         };
         for (window, what) in plan.windows.iter().enumerate() {
             let writable = match what.kind {
                 WindowKind::Ram => true,
                 WindowKind::Rom => false,
+                WindowKind::Shared { memory: number, .. } => {
+                    let piece = shared.0.get(usize::from(number));
+                    let piece = piece.filter(|piece| piece.bytes >= what.bytes);
+                    let piece = piece.ok_or_else(|| (what.node.clone(), Shortage::Shared))?;
+                    memory.shared.push((number, *piece));
+                    continue;
+                }
                 _ => continue,
             };
             let piece = Piece::take(ram, what.bytes).map_err(|why| (what.node.clone(), why))?;
@@ -140,6 +180,10 @@ impl GuestMemory {
             Backing::Window(window) => {
                 let region = self.regions.iter().find(|region| region.window == window)?;
                 Some(HostPa(region.piece.host))
+            }
+            Backing::Shared(number) => {
+                let found = self.shared.iter().find(|(own, _)| *own == number)?;
+                Some(HostPa(found.1.host))
             }
             Backing::Store(store, offset) => {
                 let piece = self.stores.get(usize::from(store.0))?;
@@ -183,6 +227,35 @@ impl GuestMemory {
         }
     }
 
+    /// Zeroes RAM from byte `from` on, counted through all windows, in the caches and behind them: at most
+    /// `bytes`, in one window. How many it were; none behind the end.
+    pub fn clear_piece(&self, mut from: u64, bytes: u64) -> u64 {
+        for Region { piece, .. } in &self.regions {
+            if from < piece.bytes {
+                let part = Piece {
+                    host: piece.host + from,
+                    bytes: bytes.min(piece.bytes - from),
+                };
+                zero(part.host, part.bytes);
+                clean(&part);
+                return part.bytes;
+            }
+            from -= piece.bytes;
+        }
+        0
+    }
+
+    /// Copies a part of an image into RAM or ROM, in the caches and behind them.
+    pub fn load_piece(&self, at: Ipa, from: &[u8]) -> Result<(), Unbacked> {
+        let host = self.find(at, from.len(), false)?;
+        copy_in(host, from);
+        clean(&Piece {
+            host,
+            bytes: from.len() as u64,
+        });
+        Ok(())
+    }
+
     /// Erases all stores.
     pub fn erase_stores(&self) {
         for piece in &self.stores {
@@ -192,21 +265,13 @@ impl GuestMemory {
 
     /// Cleans everything to the point of coherency: a guest starts with its caches off.
     pub fn publish(&self) {
-        let line = 4u64 << (mrs!("ctr_el0") >> 16 & 0xf);
         let pieces = self
             .regions
             .iter()
             .map(|region| &region.piece)
             .chain(&self.stores);
-        for piece in pieces {
-            for at in (piece.host..piece.host + piece.bytes).step_by(line as usize) {
-                // SAFETY: cache maintenance of mapped RAM changes no data.
-                unsafe { core::arch::asm!("dc cvac, {}", in(reg) at, options(nostack)) }
-            }
-        }
-        super::barrier_dsb();
-        // SAFETY: instruction caches hold nothing that is not fetched again.
-        unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
+        pieces.for_each(clean);
+        forget_code();
     }
 
     /// Copies from this VM's own host memory, whichever window shows it.
@@ -279,6 +344,8 @@ pub enum Shortage {
     },
     /// The hypervisor cannot map it for itself.
     Map(MapRefused),
+    /// The system has no shared memory of this number and size.
+    Shared,
 }
 
 impl fmt::Display for Shortage {
@@ -290,6 +357,10 @@ impl fmt::Display for Shortage {
                  give the VM less memory, or the host more",
                 bytes / 1024,
                 longest / 1024
+            ),
+            Self::Shared => write!(
+                f,
+                "the system has no such shared memory; build it anew, with [[shared-memory]]"
             ),
             Self::Map(why) => write!(f, "the hypervisor cannot map {:#x}: {}", why.at, why.why),
         }
@@ -306,6 +377,22 @@ fn copy_out(host: u64, into: &mut [u8]) {
 fn copy_in(host: u64, from: &[u8]) {
     // SAFETY: as in `copy_out`.
     unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), host as *mut u8, from.len()) }
+}
+
+/// Instruction caches hold nothing of what was there before.
+pub fn forget_code() {
+    super::barrier_dsb();
+    // SAFETY: what is needed is fetched again.
+    unsafe { core::arch::asm!("ic ialluis", "dsb ish", "isb", options(nostack)) }
+}
+
+/// Cleans a piece to the point of coherency.
+fn clean(piece: &Piece) {
+    let line = 4u64 << (mrs!("ctr_el0") >> 16 & 0xf);
+    for at in (piece.host..piece.host + piece.bytes).step_by(line as usize) {
+        // SAFETY: cache maintenance of mapped RAM changes no data.
+        unsafe { core::arch::asm!("dc cvac, {}", in(reg) at, options(nostack)) }
+    }
 }
 
 /// Zeroes whole pages by DC ZVA.

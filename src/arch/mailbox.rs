@@ -4,7 +4,7 @@
 //! leave what they have in a queue of their own, set a bit here, and wake the core; nobody waits.
 
 use super::guest::calls;
-use core::ops::{BitOr, BitOrAssign};
+use core::ops::{BitOr, BitOrAssign, Not};
 use core::sync::atomic::{AtomicU32, Ordering};
 use reliquary::bundle::VM_LIMIT;
 
@@ -37,14 +37,25 @@ impl Mail {
     /// Record them no more.
     pub const TRACE_OFF: Self = Self(1 << 10);
 
+    /// All that the monitor orders.
+    pub const ORDERS: Self = Self(0xff << 3);
+
     /// Whether there is none at all.
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether there is this.
+    /// Whether there is this, or any of these.
     pub const fn has(self, what: Self) -> bool {
         self.0 & what.0 != 0
+    }
+}
+
+impl Not for Mail {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self(!self.0)
     }
 }
 
@@ -71,6 +82,22 @@ pub fn post(vm: usize, what: Mail) {
         word.fetch_or(what.0, Ordering::Release);
         calls::wake(vm);
     }
+}
+
+/// The same, and what was asked before of `instead`, if it has not been taken, is not asked any more.
+pub fn post_instead(vm: usize, what: Mail, instead: Mail) {
+    if let Some(word) = BOXES.get(vm) {
+        word.fetch_and((!instead).0, Ordering::Relaxed);
+    }
+    post(vm, what);
+}
+
+/// Asks `what` of a VM. Whether its core is this one, which is not interrupted.
+pub fn post_near(vm: usize, what: Mail) -> bool {
+    BOXES.get(vm).is_some_and(|word| {
+        word.fetch_or(what.0, Ordering::Release);
+        calls::wake_other(vm)
+    })
 }
 
 /// Whether something is asked of a VM.

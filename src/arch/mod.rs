@@ -5,11 +5,12 @@
 //! - [`gic`], [`counter`], [`psci`], [`uart`], [`console`]: the host's own devices.
 //! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], `hidden_spsr`, [`guest`]: a VM on a core: its
 //!   memory, the registers that the core holds for it, its exits.
-//! - [`mailbox`]: what others ask of a VM; [`wires`]: what joins VMs.
+//! - [`mailbox`]: what others ask of a VM; [`monitor`]: what the user does; [`wires`]: what joins VMs.
 //! - [`fault`]: exceptions and panics of the hypervisor itself.
 
 pub mod arena;
 pub mod boot;
+pub mod channels;
 pub mod console;
 pub mod core_area;
 pub mod counter;
@@ -21,6 +22,7 @@ pub mod hardware;
 mod hidden_spsr;
 pub mod mailbox;
 pub mod mmu;
+pub mod monitor;
 pub mod psci;
 pub mod recorder;
 mod registers;

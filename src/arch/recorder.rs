@@ -40,6 +40,13 @@ impl Recorder {
         }
     }
 
+    /// Records nothing for now, or goes on: what happens meanwhile counts as lost.
+    pub fn pause(board: &mut Board, on: bool) {
+        if let Some(observer) = board.observer() {
+            observer.pause(on);
+        }
+    }
+
     /// Takes what was seen, as far as there is room, and gives the link what it has room for.
     pub fn pour(&mut self, board: &mut Board) {
         self.pack(board);
@@ -95,6 +102,7 @@ impl Recorder {
     /// Sends all there is, and that it is all: the VM has ended.
     pub fn end(&mut self, board: &mut Board) {
         self.idle = true;
+        Self::pause(board, false);
         // Each round packs or sends something, and what was seen is bounded.
         for _ in 0..2 * (SEEN / AT_ONCE) {
             self.pack(board);

@@ -8,9 +8,9 @@ use super::plan::{CpuPlan, Plan};
 use crate::emul::describe::Description;
 use crate::emul::serial::Pacing;
 use crate::emul::{
-    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, dw_uart, fw_cfg, gic, gic_v3,
-    lan9118, ns16550, pl011, pl18x, pl031, pl061, pl190, pl310, primecell, ram, sd_card, sp804,
-    sp805, sp810, versatile_i2c, versatile_sic, versatile_sysreg, vexpress_sysreg,
+    Device, Line, a9_global_timer, a9_scu, a9_timers, cfi_flash, doorbell, dw_uart, fw_cfg, gic,
+    gic_v3, lan9118, ns16550, pl011, pl18x, pl031, pl061, pl190, pl310, primecell, ram, sd_card,
+    sp804, sp805, sp810, versatile_i2c, versatile_sic, versatile_sysreg, vexpress_sysreg,
 };
 use alloc::boxed::Box;
 use alloc::format;
@@ -131,6 +131,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether its first register block is memory that VMs share.
+    pub fn shares_memory(&self) -> bool {
+        self.compatible == SHARED_MEMORY
+    }
+
     /// Whether its outputs are the CPUs' inputs, with this node.
     pub fn drives_cpus(&self, node: Node<'_, '_>) -> bool {
         self.controller
@@ -484,7 +489,31 @@ pub static TABLE: &[Entry] = &[
         trapping_ram,
     )
     .port(Port::DOUBLE),
+    entry(
+        SHARED_MEMORY,
+        Modelled,
+        "memory that VMs share, with doorbells",
+        doorbells,
+    ),
 ];
+
+const SHARED_MEMORY: &str = "reliquary,shared-memory";
+
+fn doorbells(m: &Making<'_, '_, '_>) -> Result<Box<dyn Device>, MapError> {
+    let number = |name| {
+        let number = m.node.u32(name).ok().flatten();
+        number.and_then(|number| u8::try_from(number).ok())
+    };
+    let own = number("reliquary,peer").zip(number("reliquary,peers"));
+    match own.and_then(|(own, count)| doorbell::Doorbell::new(own, count)) {
+        Some(bell) => Ok(Box::new(bell)),
+        None => Err(m
+            .node
+            .wrong("it does not say which of 2 to 8 VMs it is of")
+            .property("reliquary,peer")
+            .mend("write [[shared-memory]] in the system file; the tool makes the node")),
+    }
+}
 
 /// The A9 tile's watchdog hangs on an oscillator of which the tree tells a range only; this is
 /// what the configuration bus tells of it (oscillator 2).
@@ -687,6 +716,7 @@ pub fn description(compatible: &str) -> Option<&'static Description> {
         "cfi-flash" => &cfi_flash::DESCRIPTION,
         "qemu,fw-cfg-mmio" => &fw_cfg::DESCRIPTION,
         "reliquary,ram" => &ram::DESCRIPTION,
+        SHARED_MEMORY => &doorbell::DESCRIPTION,
         "arm,pl061" => &pl061::DESCRIPTION,
         "arm,sp805" => &sp805::DESCRIPTION,
         "arm,pl190-vic" | "arm,versatile-vic" => &pl190::DESCRIPTION,

@@ -133,6 +133,8 @@ pub struct Observer {
     lost_at: Instant,
     /// An access of a tapped window, whose value is still to come.
     asked: Option<Seen>,
+    /// What is seen counts as lost until it is told to go on.
+    paused: bool,
 }
 
 impl Observer {
@@ -145,6 +147,7 @@ impl Observer {
             lost: 0,
             lost_at: Instant::ZERO,
             asked: None,
+            paused: false,
         }
     }
 
@@ -160,6 +163,12 @@ impl Observer {
         }
         self.devices = Some(set);
         self
+    }
+
+    /// Keeps nothing from now on, or goes on. What happens meanwhile is counted as lost, and told
+    /// in one piece when it goes on: whoever reads the record sees that there is a gap, and where.
+    pub fn pause(&mut self, on: bool) {
+        self.paused = on;
     }
 
     /// Whether things of this kind, of this device, are seen.
@@ -179,7 +188,7 @@ impl Observer {
         if !self.sees(kind, seen.device) && !matches!(seen.what, What::Reset(_)) {
             return;
         }
-        if self.lost == 0 && self.ring.len() < self.ring.capacity() {
+        if self.lost == 0 && !self.paused && self.ring.len() < self.ring.capacity() {
             self.ring.push_back(seen);
             return;
         }
@@ -255,9 +264,9 @@ impl Observer {
     }
 
     /// How many were lost because the ring was full, and when the first of them was. None while
-    /// there is something before them to [`take`](Observer::take).
+    /// there is something before them to [`take`](Observer::take), and while it is paused.
     pub fn take_lost(&mut self) -> Option<(Instant, u64)> {
-        if self.lost == 0 || !self.ring.is_empty() {
+        if self.lost == 0 || self.paused || !self.ring.is_empty() {
             return None;
         }
         Some((self.lost_at, core::mem::take(&mut self.lost)))
@@ -267,6 +276,28 @@ impl Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happens_during_a_pause_is_one_gap_at_its_place() {
+        let note = |observer: &mut Observer, at| {
+            let (at, device, what) = (Instant(at), 0, What::Due);
+            observer.note(Kinds::DEADLINES, Seen { at, device, what });
+        };
+        let mut observer = Observer::new(Kinds::ALL, 4);
+        note(&mut observer, 1);
+        observer.pause(true);
+        (2..100).for_each(|at| note(&mut observer, at));
+        assert_eq!(observer.take().map(|seen| seen.at), Some(Instant(1)));
+        assert_eq!(observer.take_lost(), None, "the gap has no end yet");
+        observer.pause(false);
+        assert_eq!(observer.take_lost(), Some((Instant(2), 98)));
+        note(&mut observer, 100);
+        assert_eq!(observer.take().map(|seen| seen.at), Some(Instant(100)));
+        // A pause in which nothing happened leaves no gap.
+        observer.pause(true);
+        observer.pause(false);
+        assert_eq!(observer.take_lost(), None);
+    }
 
     #[test]
     fn what_an_observer_has_no_room_for_is_counted_at_its_place() {

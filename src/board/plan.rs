@@ -155,6 +155,13 @@ pub enum WindowKind {
     Ram,
     /// Memory that the guest only reads.
     Rom,
+    /// Memory that other VMs have too. It is none of the board's devices' or of its images'.
+    Shared {
+        /// Its number in the system.
+        memory: u16,
+        /// Whether the guest only reads it.
+        read_only: bool,
+    },
     /// The memory (or direct reads) of another window, again. The whole of it lies in one
     /// window, which is no alias.
     Alias {
@@ -586,6 +593,7 @@ impl Reading {
             let region = region
                 .ok_or_else(|| node.wrong("more than 255 register blocks").property("reg"))?;
             let kind = match store {
+                None if entry.shares_memory() && region == 0 => shared(node, at, bytes)?,
                 Some(store) => WindowKind::DirectReads {
                     device,
                     region,
@@ -911,6 +919,28 @@ impl Reading {
             );
         }
     }
+}
+
+/// The window of a memory that VMs share.
+fn shared(node: Node<'_, '_>, at: Ipa, bytes: u64) -> Result<WindowKind, MapError> {
+    if (at.0 | bytes) & 0xfff != 0 {
+        return Err(node
+            .wrong(format!("{at}, {bytes:#x} bytes: not whole pages of 4 KiB"))
+            .property("reg"));
+    }
+    let name = "reliquary,memory";
+    let memory = node
+        .u32(name)?
+        .and_then(|number| u16::try_from(number).ok());
+    let memory = memory.ok_or_else(|| {
+        node.wrong("it does not say which memory it is")
+            .property(name)
+            .mend("write [[shared-memory]] in the system file; the tool makes the node")
+    })?;
+    Ok(WindowKind::Shared {
+        memory,
+        read_only: node.has("reliquary,read-only"),
+    })
 }
 
 fn unknown(node: Node<'_, '_>) -> MapError {

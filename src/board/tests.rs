@@ -935,6 +935,63 @@ fn an_alias_of_a_flash_has_the_port_of_the_flash() {
     assert_eq!(read(&mut board, 0x10_0000), 7);
 }
 
+/// A memory that VMs share, of VM `own` of two, at 0x50000000.
+fn shared(fdt: &mut FdtWriter, own: u32, reg: &[u32]) -> Result<(), Error> {
+    node(fdt, "m", "reliquary,shared-memory", reg, &|fdt| {
+        fdt.property_u32("reliquary,memory", 3)?;
+        fdt.property_u32("reliquary,peer", own)?;
+        fdt.property_u32("reliquary,peers", 2)?;
+        fdt.property_null("reliquary,read-only")?;
+        fdt.property_array_u32("interrupts", &[0, 21, 4])
+    })
+}
+
+#[test]
+fn a_shared_memory_is_a_window_of_its_own_with_doorbells_behind_it() {
+    let reg = [0x5000_0000, 0x3000, 0x5000_3000, 0x1000];
+    let mut board = board(&|fdt| shared(fdt, 1, &reg));
+    let kinds: Vec<_> = board.plan().windows.iter().map(|w| &w.kind).collect();
+    let memory = WindowKind::Shared {
+        memory: 3,
+        read_only: true,
+    };
+    assert!(kinds.contains(&&memory), "{kinds:?}");
+    assert_eq!(read(&mut board, 0x5000_300c), 1, "SELF");
+    // What stage 2 does not let through there is no access of the bus.
+    let word = cpu(Width::Word);
+    assert_eq!(
+        board.write(&now(0), Ipa(0x5000_0000), word, 1),
+        Err(BusFault::Memory)
+    );
+    let device = board.plan().devices.len() - 1;
+    board.input(&now(0), device, Line(0), true);
+    assert_eq!(read(&mut board, 0x5000_3000), 1, "VM 0 has rung");
+    assert_eq!(board.output_lines(device), Lines(1));
+}
+
+#[test]
+fn a_shared_memory_that_says_too_little_is_refused() {
+    is_refused(
+        &|fdt| shared(fdt, 0, &[0x5000_0000, 0x800, 0x5000_3000, 0x1000]),
+        "/m",
+        "reg",
+        "not whole pages",
+    );
+    is_refused(
+        &|fdt| {
+            let reg = [0x5000_0000, 0x1000, 0x5000_1000, 0x1000];
+            node(fdt, "m", "reliquary,shared-memory", &reg, &|_| Ok(()))
+        },
+        "/m",
+        "reliquary,memory",
+        "which memory it is",
+    );
+    let reg = [0x5000_0000, 0x1000, 0x5000_1000, 0x1000];
+    let plan = Plan::read(&map(&|fdt| shared(fdt, 2, &reg))).expect("the map is sound");
+    let error = Board::build(&plan).expect_err("there is no third VM");
+    assert_eq!(error.property.as_deref(), Some("reliquary,peer"));
+}
+
 #[test]
 fn memory_that_traps_takes_doublewords_whole_and_has_64_kib_at_most() {
     let ram = |reg: &'static [u32]| {

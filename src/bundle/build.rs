@@ -1,8 +1,8 @@
 //! Writing a bundle: the host tool's side.
 
 use super::{
-    ALIGNMENT, Bundle, BundleError, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, MAGIC,
-    MANIFEST_LIMIT, Manifest, Schedule, Sha256, VmSpec, WireSpec,
+    ALIGNMENT, Bundle, BundleError, ChannelSpec, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId,
+    MAGIC, MANIFEST_LIMIT, Manifest, Schedule, Sha256, SharedSpec, VmSpec, WireSpec,
 };
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -27,6 +27,8 @@ impl Builder {
             vms: Vec::new(),
             schedule: Schedule::Priority,
             wires: Vec::new(),
+            channels: Vec::new(),
+            memories: Vec::new(),
         };
         Self {
             manifest,
@@ -71,6 +73,16 @@ impl Builder {
     /// Adds a wire between VMs that have been added.
     pub fn wire(&mut self, wire: WireSpec) {
         self.manifest.wires.push(wire);
+    }
+
+    /// Adds a channel between VMs that have been added.
+    pub fn channel(&mut self, channel: ChannelSpec) {
+        self.manifest.channels.push(channel);
+    }
+
+    /// Adds a memory that VMs share.
+    pub fn memory(&mut self, memory: SharedSpec) {
+        self.manifest.memories.push(memory);
     }
 
     /// The bundle's bytes, which [`Bundle::open`] accepts.

@@ -35,13 +35,14 @@ pub use hash::Sha256;
 pub use read::Bundle;
 pub use sealed::{ARENA_BYTES, Inspection, SEAL_MAGIC, SEAL_SIZE, inspect, seal};
 
+use crate::wire::channel::exchange::{Memory, Shape, hash_of};
 use crate::wire::pins::Pin;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The format that this crate writes and reads.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
 /// The size of the bundle's header in bytes.
@@ -58,6 +59,12 @@ pub const VM_LIMIT: usize = 16;
 pub const CORE_LIMIT: usize = 8;
 /// The most wires in a bundle.
 pub const WIRE_LIMIT: usize = 32;
+/// The most channels in a bundle.
+pub const CHANNEL_LIMIT: usize = 64;
+/// The most bytes of memory that VMs share, of all such memories together.
+pub const SHARED_LIMIT: u64 = 64 << 20;
+/// The most such memories.
+pub const MEMORY_LIMIT: usize = 16;
 /// The most loads of one VM.
 pub const LOAD_LIMIT: usize = 32;
 
@@ -79,6 +86,10 @@ pub struct Manifest {
     pub schedule: Schedule,
     /// What joins their boards, in the system file's order.
     pub wires: Vec<WireSpec>,
+    /// By which software written for it sends messages, in the system file's order.
+    pub channels: Vec<ChannelSpec>,
+    /// Memories that VMs share; a window of a map names one by its index here.
+    pub memories: Vec<SharedSpec>,
 }
 
 /// How the VMs that have a core in common share it.
@@ -165,6 +176,9 @@ pub struct VmSpec {
     pub loads: Vec<Load>,
     /// The memory card in the board's slot, if there is one.
     pub card: Option<Card>,
+    /// What is high while something is pending at one of the VM's channels: an input of an interrupt
+    /// controller, by the device's number in [`Plan::devices`](crate::board::Plan::devices).
+    pub channel_interrupt: Option<(u16, u16)>,
     /// The state in which vCPU 0 starts.
     pub entry: Entry,
     /// The state in which the others start; none: they are off until they are switched on by PSCI.
@@ -205,6 +219,49 @@ impl WireKind {
             Self::Pins(ends) => ends.iter().map(|(end, _)| *end).collect(),
         }
     }
+}
+
+/// A channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelSpec {
+    /// Its name, by whose hash VMs find it.
+    pub name: String,
+    /// The VM that sends, by its index in [`Manifest::vms`].
+    pub from: u16,
+    /// The VM that receives.
+    pub to: u16,
+    /// The largest message in bytes, 1 to 64.
+    pub bytes: u8,
+    /// How many messages it holds, 1 to 64.
+    pub depth: u8,
+    /// The greater has the lower handle.
+    pub priority: u8,
+    /// The shared memory that its messages tell of, and where its VMs have it.
+    pub memory: Option<Memory>,
+}
+
+impl ChannelSpec {
+    /// What it is to the exchange.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            from: usize::from(self.from),
+            to: usize::from(self.to),
+            bytes: self.bytes,
+            depth: usize::from(self.depth),
+            priority: self.priority,
+            hash: hash_of(&self.name),
+            memory: self.memory,
+        }
+    }
+}
+
+/// A memory that VMs share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedSpec {
+    /// What messages call it.
+    pub name: String,
+    /// Its size, whole pages of 4 KiB.
+    pub bytes: u64,
 }
 
 /// A device of a VM's board.

@@ -7,12 +7,15 @@
 //! are there, and those are at most [`MANIFEST_LIMIT`].
 
 use super::{
-    ALIGNMENT, BundleError, CORE_LIMIT, FORMAT, HEADER_SIZE, ITEM_LIMIT, Item, ItemId, LOAD_LIMIT,
-    MAGIC, MANIFEST_LIMIT, Manifest, Restart, SLOT_LIMIT_US, SLOTS_LIMIT, Schedule, Sha256,
-    VM_LIMIT, VmSpec, WIRE_LIMIT, WireEnd, WireKind, WireSpec,
+    ALIGNMENT, BundleError, CHANNEL_LIMIT, CORE_LIMIT, ChannelSpec, FORMAT, HEADER_SIZE,
+    ITEM_LIMIT, Item, ItemId, LOAD_LIMIT, MAGIC, MANIFEST_LIMIT, MEMORY_LIMIT, Manifest, Restart,
+    SHARED_LIMIT, SLOT_LIMIT_US, SLOTS_LIMIT, Schedule, Sha256, SharedSpec, VM_LIMIT, VmSpec,
+    WIRE_LIMIT, WireEnd, WireKind, WireSpec,
 };
 use crate::board::observe::SEEN_LIMIT;
 use crate::emul::sd_card;
+use crate::wire::channel::exchange::HANDLES_MAX;
+use crate::wire::channel::{BYTES_MAX, DEPTH_MAX};
 use crate::wire::{ethernet, pins::Pin};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -51,6 +54,8 @@ impl<'a> Bundle<'a> {
             .iter()
             .try_for_each(|vm| check_vm(vm, &manifest))?;
         check_wires(&manifest.wires, manifest.vms.len())?;
+        check_channels(&manifest.channels, manifest.vms.len())?;
+        check_memories(&manifest.memories)?;
         Ok(Self { bytes, manifest })
     }
 
@@ -339,6 +344,52 @@ fn check_wires(wires: &[WireSpec], vms: usize) -> Result<(), BundleError> {
     ports.sort_unstable_by_key(|end| (end.vm, end.device));
     if ports.windows(2).any(|pair| pair.first() == pair.last()) {
         return Err(wrong("", "a port is on two wires"));
+    }
+    Ok(())
+}
+
+fn check_channels(channels: &[ChannelSpec], vms: usize) -> Result<(), BundleError> {
+    if channels.len() > CHANNEL_LIMIT {
+        return Err(wrong("", "too many channels"));
+    }
+    for channel in channels {
+        let ends = [usize::from(channel.from), usize::from(channel.to)];
+        if ends.iter().any(|vm| *vm >= vms) {
+            return Err(wrong(&channel.name, "it leads to no VM"));
+        }
+        if channel.from == channel.to {
+            return Err(wrong(&channel.name, "both its ends are one VM's"));
+        }
+        if !(1..=BYTES_MAX).contains(&usize::from(channel.bytes)) {
+            return Err(wrong(&channel.name, "a message has 1 to 64 bytes"));
+        }
+        if !(1..=DEPTH_MAX).contains(&usize::from(channel.depth)) {
+            return Err(wrong(&channel.name, "a channel holds 1 to 64 messages"));
+        }
+    }
+    let held = |vm: usize| {
+        let of = |channel: &&ChannelSpec| [channel.from, channel.to].map(usize::from).contains(&vm);
+        channels.iter().filter(of).count()
+    };
+    if (0..vms).any(|vm| held(vm) > HANDLES_MAX) {
+        return Err(wrong("", "a VM holds at most 32 channels"));
+    }
+    Ok(())
+}
+
+fn check_memories(memories: &[SharedSpec]) -> Result<(), BundleError> {
+    if memories.len() > MEMORY_LIMIT {
+        return Err(wrong("", "too many shared memories"));
+    }
+    let mut total = 0_u64;
+    for memory in memories {
+        if memory.bytes == 0 || !memory.bytes.is_multiple_of(ALIGNMENT as u64) {
+            return Err(wrong(&memory.name, "a shared memory is whole pages"));
+        }
+        total = total.saturating_add(memory.bytes);
+    }
+    if total > SHARED_LIMIT {
+        return Err(wrong("", "shared memories of more than 64 MiB"));
     }
     Ok(())
 }

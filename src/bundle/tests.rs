@@ -20,6 +20,7 @@ fn vm(name: &str, map: ItemId, loads: Vec<Load>) -> VmSpec {
         record: None,
         loads,
         card: None,
+        channel_interrupt: None,
         entry,
         secondary: None,
     }
@@ -309,6 +310,86 @@ fn a_manifest_that_cannot_be_is_refused_by_name() {
         ..vm("a", ItemId(0), vec![])
     };
     assert!(error(&with(slotted)).contains("a: its card is not in the bundle"));
+}
+
+#[test]
+fn channels_and_memories_that_cannot_be_are_refused() {
+    let bytes = sample();
+    let good = Bundle::open(&bytes).unwrap().manifest().clone();
+    let map = Item {
+        size: 0,
+        offset: 4096,
+        ..good.items[2].clone()
+    };
+    let channel = ChannelSpec {
+        name: "c".into(),
+        from: 0,
+        to: 1,
+        bytes: 64,
+        depth: 64,
+        priority: 0,
+        memory: None,
+    };
+    let with = |channels: Vec<ChannelSpec>, sizes: &[u64]| {
+        let memories = sizes.iter().map(|bytes| SharedSpec {
+            name: "m".into(),
+            bytes: *bytes,
+        });
+        let manifest = Manifest {
+            items: vec![map.clone()],
+            vms: vec![vm("a", ItemId(0), vec![]), vm("b", ItemId(0), vec![])],
+            wires: vec![],
+            channels,
+            memories: memories.collect(),
+            ..good.clone()
+        };
+        Bundle::open(&forge(&manifest))
+            .err()
+            .map(|why| why.to_string())
+    };
+    assert_eq!(with(vec![channel.clone(); 32], &[4096, 8192]), None);
+    let bad = |channel: ChannelSpec, words: &str| {
+        let why = with(vec![channel], &[]).expect(words);
+        assert!(why.contains(words), "{why}");
+    };
+    let sound = || channel.clone();
+    bad(ChannelSpec { to: 2, ..sound() }, "it leads to no VM");
+    bad(ChannelSpec { to: 0, ..sound() }, "both its ends");
+    for wrong in [0, 65, 255] {
+        bad(
+            ChannelSpec {
+                bytes: wrong,
+                ..sound()
+            },
+            "1 to 64 bytes",
+        );
+        bad(
+            ChannelSpec {
+                depth: wrong,
+                ..sound()
+            },
+            "1 to 64 messages",
+        );
+    }
+    assert!(
+        with(vec![channel.clone(); 33], &[])
+            .unwrap()
+            .contains("at most 32")
+    );
+    assert!(
+        with(vec![channel.clone(); 65], &[])
+            .unwrap()
+            .contains("too many channels")
+    );
+    for sizes in [
+        &[0_u64][..],
+        &[100],
+        &[u64::MAX & !0xfff; 2],
+        &[65 << 20],
+        &[4096; 17],
+    ] {
+        assert!(with(vec![], sizes).is_some(), "{sizes:?}");
+    }
 }
 
 #[test]

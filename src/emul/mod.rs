@@ -11,6 +11,7 @@ pub mod a9_timers;
 pub mod apb;
 pub mod cfi_flash;
 pub mod describe;
+pub mod doorbell;
 pub mod dw_uart;
 pub mod frames;
 pub mod fw_cfg;

@@ -22,6 +22,7 @@ pub mod el2_controls;
 #[cfg(test)]
 mod fake;
 mod fetch;
+pub mod hypercall;
 pub mod inject;
 mod instruction;
 mod pmu;
@@ -56,7 +57,7 @@ use debug::Debug;
 use el2_controls::El2Controls;
 use pmu::Pmu;
 pub use psci::CpuStart;
-use report::{Reason, Report, Stopped};
+use report::{Reason, Registers, Report, Stopped};
 use timer::PhysicalTimer;
 
 /// A synchronous exception from the guest, as EL2's syndrome registers tell it.
@@ -499,6 +500,11 @@ impl Vm {
         self.stopped
             .as_ref()
             .map(|stopped| Report { vm: self, stopped })
+    }
+
+    /// The registers of a vCPU that is in the core, for printing (`{}`).
+    pub fn registers(&self, cpu: u8, regs: &Vcpu, core: &mut impl Core) -> Registers<'_> {
+        Registers::take(self, cpu, regs, core)
     }
 
     /// What the board asks for, as the metal's next step.

@@ -112,18 +112,43 @@ const SHOWN: [(SysReg, &str); 24] = [
     (SysReg::CntvCval, "CNTV_CVAL"),
 ];
 
-/// The state of a vCPU at the moment of its stop.
+/// The state of a vCPU at a moment.
 #[derive(Clone, Debug)]
-pub(super) struct Stopped {
+struct Held {
     cpu: u8,
     at: Instant,
-    reason: Reason,
-    trap: Option<Trap>,
     regs: Vcpu,
     system: [u64; SHOWN.len()],
     instruction: Option<(u32, u8)>,
     /// The SPSR that the host does not show.
     hidden: Option<SysReg>,
+}
+
+impl Held {
+    fn take(
+        cpu: u8,
+        at: Instant,
+        regs: &Vcpu,
+        core: &mut impl Core,
+        hidden: Option<SysReg>,
+    ) -> Self {
+        Self {
+            cpu,
+            at,
+            regs: regs.clone(),
+            system: SHOWN.map(|(r, _)| core.get(r)),
+            instruction: fetch::fetch(regs, core),
+            hidden,
+        }
+    }
+}
+
+/// The state of a vCPU at the moment of its stop.
+#[derive(Clone, Debug)]
+pub(super) struct Stopped {
+    reason: Reason,
+    trap: Option<Trap>,
+    state: Held,
 }
 
 impl Stopped {
@@ -137,14 +162,9 @@ impl Stopped {
         hidden: Option<SysReg>,
     ) -> Self {
         Self {
-            hidden,
-            cpu,
-            at,
             reason,
             trap,
-            regs: regs.clone(),
-            system: SHOWN.map(|(r, _)| core.get(r)),
-            instruction: fetch::fetch(regs, core),
+            state: Held::take(cpu, at, regs, core, hidden),
         }
     }
 }
@@ -159,6 +179,26 @@ impl Report<'_> {
     /// Why the VM stopped.
     pub fn reason(&self) -> Reason {
         self.stopped.reason
+    }
+}
+
+/// The registers of a vCPU that goes on, for printing (`{}`).
+pub struct Registers<'a> {
+    vm: &'a Vm,
+    state: Held,
+}
+
+impl<'a> Registers<'a> {
+    pub(super) fn take(vm: &'a Vm, cpu: u8, regs: &Vcpu, core: &mut impl Core) -> Self {
+        let state = Held::take(cpu, vm.now(core), regs, core, vm.hidden_spsr(regs));
+        Self { vm, state }
+    }
+}
+
+impl fmt::Display for Registers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.place(f, self.vm)?;
+        self.state.registers(f)
     }
 }
 
@@ -183,39 +223,122 @@ fn mode_in_words(regs: &Vcpu) -> &'static str {
     }
 }
 
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = self.stopped;
-        let ns = s.at.0;
-        writeln!(f, "VM {} stopped: {}", self.vm.name, s.reason)?;
+impl Held {
+    /// Which vCPU it is, and where.
+    fn place(&self, f: &mut fmt::Formatter<'_>, vm: &Vm) -> fmt::Result {
+        let ns = self.at.0;
         writeln!(
             f,
             "  vCPU {} ({}), {}{}{}, {}.{:06} s after reset",
-            s.cpu,
-            self.vm.model.name,
-            mode_in_words(&s.regs),
-            match (s.regs.is_aarch32(), s.regs.is_thumb()) {
+            self.cpu,
+            vm.model.name,
+            mode_in_words(&self.regs),
+            match (self.regs.is_aarch32(), self.regs.is_thumb()) {
                 (true, true) => ", T32",
                 (true, false) => ", A32",
                 _ => ", A64",
             },
-            if self.vm.secure() { ", Secure" } else { "" },
+            if vm.secure() { ", Secure" } else { "" },
             ns / 1_000_000_000,
             ns % 1_000_000_000 / 1000,
         )?;
-        write!(f, "  PC {:#010x}, instruction ", s.regs.pc)?;
-        match s.instruction {
-            Some((word, 2)) => writeln!(f, "{word:04x}")?,
-            Some((word, _)) if s.regs.is_thumb() => {
-                writeln!(f, "{:04x} {:04x}", word >> 16, word & 0xffff)?;
+        write!(f, "  PC {:#010x}, instruction ", self.regs.pc)?;
+        match self.instruction {
+            Some((word, 2)) => writeln!(f, "{word:04x}"),
+            Some((word, _)) if self.regs.is_thumb() => {
+                writeln!(f, "{:04x} {:04x}", word >> 16, word & 0xffff)
             }
-            Some((word, _)) => writeln!(f, "{word:08x}")?,
-            None => writeln!(f, "not readable")?,
+            Some((word, _)) => writeln!(f, "{word:08x}"),
+            None => writeln!(f, "not readable"),
         }
+    }
+
+    fn registers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let regs = &self.regs;
+        let spsr = regs.spsr;
+        write!(
+            f,
+            "  {} {spsr:#010x} ",
+            if regs.is_aarch32() { "CPSR" } else { "PSTATE" }
+        )?;
+        for (bit, name) in [
+            (psr::N, 'N'),
+            (psr::Z, 'Z'),
+            (psr::C, 'C'),
+            (psr::V, 'V'),
+            (psr::A, 'A'),
+            (psr::I, 'I'),
+            (psr::F, 'F'),
+        ] {
+            write!(f, "{}", if spsr & bit != 0 { name } else { '-' })?;
+        }
+        writeln!(f)?;
+        if regs.is_aarch32() {
+            self.registers_32(f)?;
+        } else {
+            for (n, x) in regs.x.iter().enumerate() {
+                write!(f, "  x{n:<2} {x:016x}")?;
+                if n % 4 == 3 || n == 30 {
+                    writeln!(f)?;
+                }
+            }
+        }
+        for (n, ((reg, name), value)) in SHOWN.iter().zip(&self.system).enumerate() {
+            if self.hidden == Some(*reg) {
+                write!(f, "  {name:<13} {:<16}", "the host hides")?;
+            } else {
+                write!(f, "  {name:<13} {value:016x}")?;
+            }
+            if n % 3 == 2 {
+                writeln!(f)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn registers_32(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let regs = &self.regs;
+        for n in 0..15 {
+            write!(f, "  r{n:<2} {:08x}", regs.r(n))?;
+            if n % 5 == 4 {
+                writeln!(f)?;
+            }
+        }
+        for (bank, sp, lr) in [
+            ("usr", 13, 14),
+            ("svc", 19, 18),
+            ("abt", 21, 20),
+            ("und", 23, 22),
+            ("irq", 17, 16),
+            ("fiq", 29, 30),
+        ] {
+            write!(
+                f,
+                "  SP_{bank} {:08x} LR_{bank} {:08x}",
+                regs.x(sp),
+                regs.x(lr)
+            )?;
+            if matches!(bank, "abt" | "fiq") {
+                writeln!(f)?;
+            }
+        }
+        f.write_str("  r8_fiq to r12_fiq")?;
+        for n in 24..29 {
+            write!(f, " {:08x}", regs.x(n))?;
+        }
+        writeln!(f)
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = self.stopped;
+        writeln!(f, "VM {} stopped: {}", self.vm.name, s.reason)?;
+        s.state.place(f, self.vm)?;
         if let Some(trap) = s.trap {
             self.syndrome(f, trap)?;
         }
-        self.registers(f)?;
+        s.state.registers(f)?;
         self.accesses(f)
     }
 }
@@ -267,82 +390,6 @@ impl Report<'_> {
             }
         }
         Ok(())
-    }
-
-    fn registers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let regs = &self.stopped.regs;
-        let spsr = regs.spsr;
-        write!(
-            f,
-            "  {} {spsr:#010x} ",
-            if regs.is_aarch32() { "CPSR" } else { "PSTATE" }
-        )?;
-        for (bit, name) in [
-            (psr::N, 'N'),
-            (psr::Z, 'Z'),
-            (psr::C, 'C'),
-            (psr::V, 'V'),
-            (psr::A, 'A'),
-            (psr::I, 'I'),
-            (psr::F, 'F'),
-        ] {
-            write!(f, "{}", if spsr & bit != 0 { name } else { '-' })?;
-        }
-        writeln!(f)?;
-        if regs.is_aarch32() {
-            self.registers_32(f)?;
-        } else {
-            for (n, x) in regs.x.iter().enumerate() {
-                write!(f, "  x{n:<2} {x:016x}")?;
-                if n % 4 == 3 || n == 30 {
-                    writeln!(f)?;
-                }
-            }
-        }
-        for (n, ((reg, name), value)) in SHOWN.iter().zip(&self.stopped.system).enumerate() {
-            if self.stopped.hidden == Some(*reg) {
-                write!(f, "  {name:<13} {:<16}", "the host hides")?;
-            } else {
-                write!(f, "  {name:<13} {value:016x}")?;
-            }
-            if n % 3 == 2 {
-                writeln!(f)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn registers_32(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let regs = &self.stopped.regs;
-        for n in 0..15 {
-            write!(f, "  r{n:<2} {:08x}", regs.r(n))?;
-            if n % 5 == 4 {
-                writeln!(f)?;
-            }
-        }
-        for (bank, sp, lr) in [
-            ("usr", 13, 14),
-            ("svc", 19, 18),
-            ("abt", 21, 20),
-            ("und", 23, 22),
-            ("irq", 17, 16),
-            ("fiq", 29, 30),
-        ] {
-            write!(
-                f,
-                "  SP_{bank} {:08x} LR_{bank} {:08x}",
-                regs.x(sp),
-                regs.x(lr)
-            )?;
-            if matches!(bank, "abt" | "fiq") {
-                writeln!(f)?;
-            }
-        }
-        f.write_str("  r8_fiq to r12_fiq")?;
-        for n in 24..29 {
-            write!(f, " {:08x}", regs.x(n))?;
-        }
-        writeln!(f)
     }
 
     fn accesses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

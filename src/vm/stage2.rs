@@ -35,6 +35,10 @@ pub enum Attributes {
     Rom,
     /// A host device's registers: Device-nGnRE, read and write, never executed.
     Device,
+    /// Normal memory: read and write, never executed.
+    Data,
+    /// Normal memory: read, never executed.
+    ReadOnlyData,
 }
 
 /// A range of the board's address space that stage 2 maps.
@@ -70,6 +74,8 @@ pub enum Backing {
     Window(usize),
     /// A device's store, from this byte on.
     Store(StoreId, u64),
+    /// The memory of this number that VMs share.
+    Shared(u16),
 }
 
 const PAGE: u64 = 0x1000;
@@ -94,12 +100,20 @@ impl Attributes {
             | match self {
                 Self::Ram => MEMATTR_WB | SH_INNER | S2AP_READ | S2AP_WRITE,
                 Self::Rom => MEMATTR_WB | SH_INNER | S2AP_READ,
+                Self::Data => MEMATTR_WB | SH_INNER | S2AP_READ | S2AP_WRITE | XN,
+                Self::ReadOnlyData => MEMATTR_WB | SH_INNER | S2AP_READ | XN,
                 Self::Device => MEMATTR_NGNRE | S2AP_READ | S2AP_WRITE | XN,
             }
     }
 
     const fn of(entry: u64) -> Self {
-        if entry & XN != 0 {
+        if entry & (XN | MEMATTR_WB) == XN | MEMATTR_WB {
+            if entry & S2AP_WRITE != 0 {
+                Self::Data
+            } else {
+                Self::ReadOnlyData
+            }
+        } else if entry & XN != 0 {
             Self::Device
         } else if entry & S2AP_WRITE != 0 {
             Self::Ram
@@ -159,6 +173,14 @@ fn mapping_of_window(
     let (host, attributes) = match &window.kind {
         WindowKind::Ram => (place(Backing::Window(index)), Attributes::Ram),
         WindowKind::Rom => (place(Backing::Window(index)), Attributes::Rom),
+        WindowKind::Shared { memory, read_only } => {
+            let attributes = if *read_only {
+                Attributes::ReadOnlyData
+            } else {
+                Attributes::Data
+            };
+            (place(Backing::Shared(*memory)), attributes)
+        }
         WindowKind::DirectReads { store, offset, .. } if direct => {
             (place(Backing::Store(*store, *offset)), Attributes::Rom)
         }
@@ -478,7 +500,18 @@ mod tests {
         assert_eq!(word(Attributes::Rom) & (S2AP_WRITE | XN), 0);
         assert_eq!(word(Attributes::Device) & (0xf << 2), 1 << 2);
         assert_ne!(word(Attributes::Device) & XN, 0);
-        for a in [Attributes::Ram, Attributes::Rom, Attributes::Device] {
+        for data in [Attributes::Data, Attributes::ReadOnlyData] {
+            assert_ne!(word(data) & XN, 0, "never executed");
+            assert_eq!(word(data) & (0xf << 2), 0xf << 2);
+        }
+        assert_eq!(word(Attributes::ReadOnlyData) & S2AP_WRITE, 0);
+        for a in [
+            Attributes::Ram,
+            Attributes::Rom,
+            Attributes::Device,
+            Attributes::Data,
+            Attributes::ReadOnlyData,
+        ] {
             assert_eq!(Attributes::of(word(a)), a);
         }
     }

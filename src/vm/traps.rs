@@ -8,7 +8,7 @@
 //! | 0x03, 0x04, 0x05, 0x0c, 0x08 | MCR, MRC, MCRR, MRRC, VMRS | [`super::cp15`] |
 //! | 0x06 | LDC, STC to CP14 | UNDEF: the debug channel has no other end |
 //! | 0x18 | MSR, MRS, SYS | [`super::sysreg64`] |
-//! | 0x12, 0x16 | HVC | PSCI, or UNDEF |
+//! | 0x12, 0x16 | HVC | PSCI, or UNDEF; the metal serves [`super::hypercall`] before |
 //! | 0x13, 0x17 | SMC | PSCI, or a report: the board's monitor is not there |
 //! | 0x30, 0x32 | breakpoint, step | [`super::undef`] |
 //! | 0x38, 0x3c | BKPT, BRK | the guest takes its own |

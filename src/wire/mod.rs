@@ -9,7 +9,9 @@
 //! - [`serial`]: two UARTs, characters each way, with what their line settings make of them.
 //! - [`ethernet`]: a learning switch.
 //! - [`pins`]: GPIO pins and interrupt lines, edge by edge.
+//! - [`channel`]: messages between VMs whose software knows of them.
 
+pub mod channel;
 pub mod ethernet;
 pub mod pins;
 pub mod serial;

@@ -605,3 +605,158 @@ fn what_is_no_card_is_told_with_its_line() {
     let faults = faults_of(BOARD, &system);
     assert_fault(&faults, "system.toml", 8, "no slot for a card");
 }
+
+/// Two VMs, and what follows them, from line 15 on.
+fn two_vms(more: &str) -> String {
+    let second = SYSTEM.split_once("\n\n").unwrap().1;
+    let second = second.replace("vm.one", "vm.two").replace("[0]", "[1]");
+    format!("{SYSTEM}\n{second}\n{more}")
+}
+
+#[test]
+fn what_is_wrong_with_a_channel_is_told_at_its_line() {
+    let channel = |from: &str, to: &str| {
+        let sound = "[[channel]]\nname = \"a\"\nfrom = \"one\"\nto = \"two\"\nsize = 16\n";
+        assert!(sound.contains(from));
+        two_vms(&sound.replace(from, to))
+    };
+    let sound = Bench::new(BOARD, &channel("size", "size")).check();
+    assert_eq!(sound.unwrap().channels.len(), 1);
+    for (from, to, line, words) in [
+        ("name = \"a\"\n", "", 15, "lacks its `name`"),
+        ("\"a\"", "\"\"", 16, "has no name"),
+        ("\"one\"", "\"ome\"", 17, "no VM is called \"ome\""),
+        ("\"two\"", "\"one\"", 18, "both its ends"),
+        ("16", "0", 19, "`size` cannot be 0"),
+        ("16", "65", 19, "`size` cannot be 65"),
+        ("16", "17", 19, "hold no message of 17 bytes"),
+        ("16\n", "16\ndepth = 65\n", 20, "`depth` cannot be 65"),
+        (
+            "16\n",
+            "16\npriority = 256\n",
+            20,
+            "`priority` cannot be 256",
+        ),
+        (
+            "16\n",
+            "16\nmemory = \"m\"\n",
+            20,
+            "no memory is called \"m\"",
+        ),
+        ("16\n", "16\nsides = 2\n", 20, "`sides`"),
+        (
+            "16\n",
+            "16\n[[channel]]\nname = \"a\"\nfrom = \"two\"\nto = \"one\"\nsize = 1\n",
+            21,
+            "two channels are called",
+        ),
+    ] {
+        assert_fault(
+            &faults_of(BOARD, &channel(from, to)),
+            "system.toml",
+            line,
+            words,
+        );
+    }
+}
+
+#[test]
+fn a_channel_interrupt_is_an_input_that_is_free() {
+    let channel = "[[channel]]\nname = \"a\"\nfrom = \"one\"\nto = \"two\"\nsize = 16\n";
+    let with = |interrupt: &str, channel: &str| {
+        let text = two_vms(channel);
+        text.replacen(
+            "cores = [0]",
+            &format!("cores = [0]\nchannel-interrupt = {interrupt}"),
+            1,
+        )
+    };
+    let sound = Bench::new(BOARD, &with("20", channel)).check().unwrap();
+    assert_eq!(sound.vms[0].channel_interrupt, Some((0, 52)));
+    assert_eq!(sound.vms[1].channel_interrupt, None);
+    for (text, words) in [
+        (with("1", channel), "it is not free"),
+        (with("4000", channel), "it is not free"),
+        (with("20", ""), "vm.one holds no channel"),
+        (
+            with("\"x\"", channel),
+            "`channel-interrupt` must be a number",
+        ),
+    ] {
+        assert_fault(&faults_of(BOARD, &text), "system.toml", 6, words);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_shared_memory_is_told_at_its_line() {
+    let board = BOARD.replace(
+        "gic: interrupt-controller@8000000 {",
+        "gic: interrupt-controller@8000000 { phandle = <7>;",
+    );
+    let memory = |from: &str, to: &str| {
+        let sound = "[[shared-memory]]\nname = \"m\"\nsize = \"8K\"\nvms = [\n    \
+            { vm = \"one\", at = 0x50000000, interrupt = 21 },\n    \
+            { vm = \"two\", at = 0x60000000, read-only = true },\n]\n";
+        assert!(sound.contains(from), "{from}");
+        two_vms(&sound.replace(from, to))
+    };
+    let sound = Bench::new(&board, &memory("m", "m")).check();
+    let sound = sound.unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(sound.memories.len(), 1);
+    assert_eq!(sound.wires.len(), 1, "between their doorbells");
+    for (from, to, line, words) in [
+        ("name = \"m\"\n", "", 15, "lacks its `name`"),
+        ("\"m\"", "\"M m\"", 16, "cannot be a memory's name"),
+        ("8K", "6K", 17, "cannot have 6144 bytes"),
+        ("8K", "1G", 17, "cannot have 1073741824 bytes"),
+        ("0x50000000", "0x50000100", 19, "begins no page"),
+        ("0x50000000", "0x08fff000", 19, "lies over /serial@9000000"),
+        ("0x50000000", "0x87fff000", 19, "lies over /memory@80000000"),
+        ("0x60000000", "0x100000000", 20, "do not reach"),
+        ("\"two\"", "\"too\"", 20, "no VM is called \"too\""),
+        ("\"two\"", "\"one\"", 20, "has the memory twice"),
+        ("21", "1", 19, "it is not free"),
+        ("read-only = true", "readonly = true", 20, "`readonly`"),
+    ] {
+        assert_fault(
+            &faults_of(&board, &memory(from, to)),
+            "system.toml",
+            line,
+            words,
+        );
+    }
+}
+
+#[test]
+fn a_guest_finds_its_shared_memory_in_the_tree_that_it_is_handed() {
+    let board = BOARD.replace(
+        "gic: interrupt-controller@8000000 {",
+        "gic: interrupt-controller@8000000 { phandle = <7>;",
+    );
+    let text = two_vms(
+        "[[shared-memory]]\nname = \"m\"\nsize = \"8K\"\nvms = [\n    \
+        { vm = \"one\", at = 0x50000000, interrupt = 21 },\n    \
+        { vm = \"two\", at = 0x60000000 },\n]\n",
+    );
+    let own = text.replacen("cores = [0]", "cores = [0]\ndtb = \"board.dts\"", 1);
+    for text in [text, own] {
+        let prepared = Bench::new(&board, &text).check();
+        let prepared = prepared.unwrap_or_else(|faults| panic!("{faults}"));
+        let tree = &prepared.vms[0].placed.last().unwrap().bytes;
+        let tree = reliquary_cli::tree::Tree::read(tree).unwrap();
+        let node = tree.node("/m@50000000").expect("the memory's node");
+        assert!(node.is_compatible("generic-uio"));
+        assert_eq!(
+            node.cells("reg"),
+            [0x5000_0000, 0x2000, 0x5000_2000, 0x1000]
+        );
+        assert_eq!(node.cells("interrupts"), [0, 21, 4]);
+        assert_eq!(node.cells("interrupt-parent"), [7]);
+        assert!(
+            node.properties
+                .iter()
+                .all(|(name, _)| !name.starts_with("reliquary,"))
+        );
+        assert!(tree.node("/m@60000000").is_none(), "the other VM's");
+    }
+}

@@ -1,5 +1,5 @@
 //! A VM's board: its resource map, with as many CPUs and as much RAM as the VM has.
-use super::{System, Vm, wires};
+use super::{System, Vm, memory, wires};
 use crate::fault::{Fault, Faults, Result, did_you_mean};
 use crate::tree::{Region, Tree, source};
 use crate::workspace;
@@ -154,7 +154,13 @@ impl VmBoard {
                 map.set_memory(memory.value);
             }
         }
-        let plan = Plan::read(&map.write()).map_err(|errors| map_faults(&file, errors))?;
+        let read =
+            |map: &Tree| Plan::read(&map.write()).map_err(|errors| map_faults(&file, errors));
+        let mut plan = read(&map)?;
+        if faults.is_empty() && !system.memories.is_empty() {
+            faults.extend(memory::fit(system, &vm.name.value, &plan, &mut map));
+            plan = read(&map)?;
+        }
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
@@ -192,7 +198,7 @@ pub fn bytes(bytes: u64) -> String {
 
 /// Whether a CPU's `compatible` is that of a 64-bit one: Armv8-A and later, less those that
 /// have no AArch64 state (Cortex-A32).
-fn is_wide(cpu: &str) -> bool {
+pub fn is_wide(cpu: &str) -> bool {
     let armv7 = ["a5", "a7", "a8", "a9", "a12", "a15", "a17", "a32"];
     let narrow = armv7
         .iter()

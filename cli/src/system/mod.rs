@@ -7,6 +7,8 @@
 //! - [`sharing`]: how VMs share cores, and what becomes of one that fails.
 //! - [`pen`]: where a Versatile Express' other CPUs wait for its kernel.
 //! - [`wires`]: what joins the VMs' boards.
+//! - [`channels`]: by which VMs send messages.
+//! - [`memory`]: memory that VMs share.
 //! - [`prepare`]: all of it together, with everything that can be wrong.
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::line_of;
@@ -19,9 +21,11 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 pub mod board;
+pub mod channels;
 pub mod host;
 pub mod kernel;
 mod limits;
+pub mod memory;
 mod pen;
 pub mod place;
 pub mod prepare;
@@ -49,6 +53,10 @@ pub struct System {
     pub sharing: Sharing,
     /// What joins their boards.
     pub wires: Vec<wires::Wire>,
+    /// By which VMs send messages.
+    pub channels: Vec<channels::Channel>,
+    /// Memory that VMs share.
+    pub memories: Vec<memory::Memory>,
 }
 
 /// One `[vm.NAME]`.
@@ -79,6 +87,8 @@ pub struct Vm {
     pub sd: Option<Sd>,
     /// The kernel's arguments.
     pub args: Option<Located<String>>,
+    /// The input of its interrupt controller that tells of its channels.
+    pub channel_interrupt: Option<Located<u64>>,
     /// Registers that differ from the boot protocol's.
     pub entry: Vec<(Located<String>, u64)>,
 }
@@ -188,6 +198,10 @@ impl System {
         });
         let wires = top.take("wire");
         let wires = wires.map(|wires| wires::read(&mut source, &wires));
+        let memories = top.take("shared-memory");
+        let memories = memories.map(|memories| memory::read(&mut source, &memories));
+        let channels = top.take("channel");
+        let channels = channels.map(|channels| channels::read(&mut source, &channels));
         top.finish(&mut source);
         if !source.faults.is_empty() {
             return Err(Faults(source.faults));
@@ -206,6 +220,8 @@ impl System {
             vms,
             sharing,
             wires: wires.unwrap_or_default(),
+            channels: channels.unwrap_or_default(),
+            memories: memories.unwrap_or_default(),
         })
     }
 }
@@ -244,6 +260,7 @@ fn read_vm(
     let priority = priority.map_or(0, |value| sharing::read_priority(source, &value));
     let restart = table.take("restart");
     let restart = restart.map(|value| sharing::read_restart(source, &value));
+    let channel_interrupt = table.number(source, "channel-interrupt");
     let wfi = table.text(source, "wfi");
     let trap_wfi = wfi.as_ref().is_none_or(|wfi| wfi.value != "direct");
     if let Some(wfi) = wfi.filter(|wfi| trap_wfi && wfi.value != "trap") {
@@ -270,6 +287,7 @@ fn read_vm(
         initrd,
         sd,
         args,
+        channel_interrupt,
         entry: entry.unwrap_or_default(),
     })
 }

@@ -5,11 +5,13 @@ use super::host::Host;
 use super::kernel::{self, Kind};
 use super::place::{self, Placed};
 use super::reference::Reference;
-use super::{Image, Sd, System, Vm, limits, pen, sharing, wires};
+use super::{Image, Sd, System, Vm, channels, limits, memory, pen, sharing, wires};
 use crate::fault::{Doing, Fault, Faults, Result};
 use crate::images::Manifest;
 use crate::tree::{Region, Tree};
-use reliquary::bundle::{Builder, Card, Entry, Load, Restart, Schedule, VmSpec, WireSpec};
+use reliquary::bundle::{
+    Builder, Card, ChannelSpec, Entry, Load, Restart, Schedule, SharedSpec, VmSpec, WireSpec,
+};
 use reliquary::emul::sd_card;
 use std::fs;
 
@@ -29,6 +31,10 @@ pub struct Prepared {
     pub schedule: Schedule,
     /// What joins them.
     pub wires: Vec<WireSpec>,
+    /// By which they send messages.
+    pub channels: Vec<ChannelSpec>,
+    /// The memories that they share.
+    pub memories: Vec<SharedSpec>,
 }
 
 /// A VM with all its bytes.
@@ -52,6 +58,8 @@ pub struct PreparedVm {
     pub placed: Vec<Placed>,
     /// The card in its slot.
     pub card: Option<PreparedCard>,
+    /// Device and input that tell of its channels.
+    pub channel_interrupt: Option<(u16, u16)>,
     /// How it starts.
     pub entry: Entry,
     /// How its other vCPUs start, if not by PSCI.
@@ -119,7 +127,18 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
     } else {
         Ok(Vec::new())
     };
-    let wires = joined.map_err(|own| faults.extend(own)).unwrap_or_default();
+    let mut wires = joined.map_err(|own| faults.extend(own)).unwrap_or_default();
+    faults.extend(memory::check(system));
+    let (memories, rings) = memory::ring(system, &vms);
+    wires.extend(rings);
+    let mut channels = Vec::new();
+    if vms.len() == system.vms.len() {
+        match channels::join(system, &vms) {
+            Ok(own) => channels = own,
+            Err(own) => faults.extend(own),
+        }
+        faults.extend(channels::interrupts(system, &mut vms, &wires));
+    }
     match host {
         Some(host) if faults.is_empty() => Ok(Prepared {
             name: system.name.clone(),
@@ -127,6 +146,8 @@ pub fn prepare(system: &System, host: Option<&str>) -> Result<Prepared> {
             vms,
             schedule: system.sharing.packed(system),
             wires,
+            channels,
+            memories,
         }),
         _ => {
             // Two VMs of one board find the same fault in its map.
@@ -243,6 +264,7 @@ fn prepare_vm(system: &System, vm: &Vm) -> Result<PreparedVm> {
         board,
         placed,
         card,
+        channel_interrupt: None,
         entry,
         secondary,
     })
@@ -401,6 +423,7 @@ fn guest_tree(
             })?;
             tree.keep_cpus(vm.cores.value.len());
             tree.set_memory(board.ram.iter().map(|region| region.size).sum());
+            memory::show(system, vm, &board.map, &mut tree);
             tree
         }
     };
@@ -449,6 +472,7 @@ impl Prepared {
                 record: vm.record,
                 loads,
                 card,
+                channel_interrupt: vm.channel_interrupt,
                 entry: vm.entry,
                 secondary: vm.secondary,
             });
@@ -456,6 +480,12 @@ impl Prepared {
         bundle.schedule(self.schedule);
         for wire in self.wires {
             bundle.wire(wire);
+        }
+        for channel in self.channels {
+            bundle.channel(channel);
+        }
+        for memory in self.memories {
+            bundle.memory(memory);
         }
         Ok(bundle.finish().map_err(refused)?)
     }

@@ -418,7 +418,7 @@ fn lines_of(compatible: &str) -> &'static [&'static str] {
 }
 
 /// The lines behind a pin's name, or the mend.
-fn pin_of(plan: &Plan, device: usize, pin: &str) -> Result<Pin, String> {
+pub(super) fn pin_of(plan: &Plan, device: usize, pin: &str) -> Result<Pin, String> {
     let own = plan.devices.get(device).ok_or_else(String::new)?;
     let number = pin.parse::<u16>().ok();
     if own.compatible == "arm,pl061" {

@@ -2,6 +2,7 @@
 pub mod board;
 pub mod build;
 pub mod check;
+pub mod console;
 pub mod demo;
 pub mod fidelity;
 pub mod images;

@@ -119,6 +119,7 @@ impl Run {
             recording: recording.as_ref(),
             show: true,
             interactive: !scripted,
+            ptys: None,
         };
         let outcome = machine.run()?;
         if let (Some(recording), Some(file)) = (recording, &self.record) {
@@ -207,6 +208,7 @@ fn boot_built(
         recording,
         show: false,
         interactive: false,
+        ptys: None,
     }
     .run()
 }

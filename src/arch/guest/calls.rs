@@ -61,6 +61,18 @@ pub fn wake(vm: usize) {
     }
 }
 
+/// Wakes the core that takes the VM's mail, unless it is this one: whether it is.
+pub fn wake_other(vm: usize) -> bool {
+    match core_of(vm, 0) {
+        Some(core) if core != core_area::index() => {
+            gic::wake(core, crate::system::mpidr_of(core));
+            false
+        }
+        Some(_) => true,
+        None => false,
+    }
+}
+
 /// Whether a vCPU is called; the first takes the VM's mail.
 #[inline]
 pub fn is_called(vm: usize, cpu: u8) -> bool {

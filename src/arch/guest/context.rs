@@ -135,6 +135,12 @@ impl Context {
         vcpu.clone_from(&self.vcpu);
     }
 
+    /// When its virtual timer fires next, as CNTV counts; it is saved.
+    pub fn timer_fires(&self) -> Option<u64> {
+        let [.., compare] = self.system.0;
+        (self.timer_control & RUNS == ENABLED).then_some(compare)
+    }
+
     /// Gives the SIMD registers of nobody to a vCPU that begins.
     pub fn load_nothing(&mut self) {
         self.simd = Simd::new();

@@ -1,9 +1,10 @@
 //! The host's interrupts while a VM has the core: forwarded to its board, or served.
 
+use super::life::Phase;
 use super::{After, Guest, Seat, State, calls};
 use crate::arch::mailbox::{self, Mail};
 use crate::arch::registers::msr;
-use crate::arch::{console, counter, gic};
+use crate::arch::{console, counter, gic, monitor};
 use reliquary::board::{News, World};
 use reliquary::units::{Instant, ticks_in};
 use reliquary::vm::{Core as _, Next, Vcpu};
@@ -74,7 +75,7 @@ impl Guest {
     /// Takes the interrupts that are pending for this core, all of them. Whether the hypervisor's
     /// timer was among them.
     pub(super) fn acknowledge(&mut self, seat: &mut Seat) -> bool {
-        self.account.interrupts += 1;
+        self.tally.interrupt();
         let mut fired = false;
         loop {
             let id = gic::acknowledge();
@@ -146,8 +147,12 @@ impl Guest {
             Next::Resume => self.before_entry(seat),
             next => self.act(next, seat, vcpu),
         };
-        // Others of this core may have been called, or their time has come.
-        if seat.shares { After::Choose } else { after }
+        // Others of this core may have been called, or their time has come; or the monitor's.
+        if seat.shares || monitor::is_due() {
+            After::Choose
+        } else {
+            after
+        }
     }
 
     /// What others ask of this VM.
@@ -157,11 +162,23 @@ impl Guest {
         }
         let mail = mailbox::take(self.number);
         if mail.has(Mail::INPUT) && self.online != 0 {
-            self.receive();
+            if matches!(self.phase, Phase::Paused(_)) {
+                // Its UART's time stands still.
+                (self.typed_ahead, self.at_once) = (true, false);
+                self.waiting |= News::CONSOLE;
+            } else {
+                self.receive();
+            }
         }
         if mail.has(Mail::WIRES) {
             // The entry that follows serves them.
             self.waiting |= News::WIRES;
+        }
+        if mail.has(Mail::CHANNELS) {
+            self.call_awaiting(seat.cpu);
+            if seat.state == State::Off && self.level_channels() {
+                self.call_online();
+            }
         }
         self.obey(mail, seat, vcpu);
     }

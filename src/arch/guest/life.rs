@@ -5,23 +5,29 @@
 //! parks at its next exit, for which it is called, and the last one does it. Nobody spins.
 
 use super::account::Thousandths;
+use super::loading::Loading;
 use super::{After, Guest, Seat, State, calls};
-use crate::arch::mailbox::Mail;
 use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter};
 use core::sync::atomic::{AtomicU32, Ordering};
 use reliquary::bundle::Restart;
-use reliquary::vm::Vcpu;
+use reliquary::monitor;
+use reliquary::units::{ns_for, ticks_in};
 use reliquary::vm::el2_controls::hcr;
+use reliquary::vm::{Core as _, Vcpu};
 
 /// Where a VM is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// It runs.
     Running,
+    /// It is reset, and its memory is being loaded.
+    Loading(Loading),
     /// It stands still, since this tick of the host's counter.
     Paused(u64),
-    /// It is off: stopped, or by itself.
+    /// The monitor stopped it, and may start it: the machine stays on for that.
+    Stopped,
+    /// It switched itself off.
     Off,
     /// It is off, because it could not go on.
     Crashed,
@@ -87,43 +93,15 @@ impl Crashes {
 }
 
 impl Guest {
-    /// Does what the VM's mail asks of its life.
-    pub(super) fn obey(&mut self, mail: Mail, seat: &mut Seat, vcpu: &mut Vcpu) {
-        let runs = matches!(self.phase, Phase::Running | Phase::Paused(_));
-        if mail.has(Mail::RESUME)
-            && let Phase::Paused(since) = self.phase
-        {
-            self.began += counter::now() - since;
-            self.go_on();
-        }
-        if mail.has(Mail::START) {
-            match self.phase {
-                Phase::Off | Phase::Crashed => {
-                    log::info!("vm.{}: started by the monitor", self.vm.name());
-                    will_run();
-                    self.reset_board();
-                }
-                Phase::Broken => log::error!(
-                    "vm.{}: it cannot be started: the hypervisor failed in it; start the system anew",
-                    self.vm.name()
-                ),
-                _ => {}
-            }
-        }
-        if mail.has(Mail::RESET) && runs {
-            log::info!("vm.{}: reset by the monitor", self.vm.name());
-            self.want(Wish::Reset, seat, vcpu);
-        }
-        if mail.has(Mail::PAUSE) && self.phase == Phase::Running {
-            self.want(Wish::Pause, seat, vcpu);
-        }
-        if mail.has(Mail::STOP) && runs {
-            self.want(Wish::Stop, seat, vcpu);
-        }
-    }
-
     /// Something is to be done to the whole VM, as soon as it is still.
     pub(super) fn want(&mut self, wish: Wish, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
+        if matches!(wish, Wish::Reset | Wish::Crash) {
+            let hz = self.hardware.hz();
+            let due = seat
+                .armed
+                .map(|at| ticks_in(at.0, hz).saturating_add(self.began));
+            self.resets.asked(due);
+        }
         self.wish = Some(wish);
         self.call_online();
         self.hold_still(seat, vcpu).unwrap_or(After::Choose)
@@ -135,6 +113,9 @@ impl Guest {
         if let Some(wish) = self.wish {
             if matches!(seat.state, State::Ready | State::Waiting) && seat.life == self.life {
                 seat.park();
+            }
+            // It may be parked still of a pause that has just ended.
+            if seat.state == State::Parked && seat.life == self.life {
                 self.parked |= 1 << seat.cpu;
             }
             if self.parked & self.online == self.online {
@@ -144,7 +125,7 @@ impl Guest {
         }
         if seat.state != State::Off && seat.life != self.life {
             seat.quiet();
-            seat.state = State::Off;
+            (seat.state, seat.awaits) = (State::Off, None);
         }
         if self.phase != Phase::Running || self.wish.is_some() {
             return Some(After::Choose);
@@ -164,15 +145,41 @@ impl Guest {
                 log::info!("vm.{}: paused", self.vm.name());
                 self.phase = Phase::Paused(counter::now());
             }
-            Wish::Stop => self.end(Phase::Off, "stopped by the monitor"),
+            Wish::Stop => {
+                self.end(Phase::Stopped, "stopped by the monitor");
+                if core::mem::take(&mut self.start_again) {
+                    self.start();
+                }
+            }
             Wish::PowerOff => self.end(Phase::Off, "the guest switched its board off"),
             Wish::Crash => self.after_crash(),
         }
+        self.publish();
     }
 
-    fn go_on(&mut self) {
+    /// Tells others its state.
+    pub(super) fn publish(&self) {
+        let (state, since) = match self.phase {
+            Phase::Running | Phase::Loading(_) => (monitor::State::Running, 0),
+            Phase::Paused(since) => (monitor::State::Paused, since),
+            Phase::Stopped => (monitor::State::Stopped, 0),
+            Phase::Off => (monitor::State::Off, 0),
+            Phase::Crashed => (monitor::State::Crashed, 0),
+            Phase::Broken => (monitor::State::Broken, 0),
+        };
+        self.tally.publish(state, self.began, since);
+    }
+
+    pub(super) fn go_on(&mut self) {
         (self.phase, self.parked) = (Phase::Running, 0);
-        self.call_online();
+        self.call_all();
+    }
+
+    /// Those too that are still to begin, or off.
+    pub(super) fn call_all(&self) {
+        (0..self.entries.len()).for_each(|cpu| {
+            calls::call(self.number, cpu as u8);
+        });
     }
 
     pub(super) fn call_online(&self) {
@@ -203,21 +210,18 @@ impl Guest {
         }
     }
 
-    /// The board as after its power switch, and its memory as the bundle has it.
-    fn reset_board(&mut self) {
-        if self.load_memory().is_err() {
-            return self.end(Phase::Crashed, "its images do not fit its memory");
-        }
-        self.life += 1;
+    /// The board as after its power switch; its memory is as the bundle has it.
+    pub(super) fn begin_anew(&mut self) {
         self.began = counter::now();
         msr!("cntvoff_el2", self.began);
         barrier_isb();
         self.vm.reset(&self.hardware);
         self.wires.connect(true);
+        self.connect_channels(true);
         let windows = self.vm.board().plan().windows.len();
         (0..windows).for_each(|window| self.reset_direct_reads(window));
-        (self.online, self.parked) = (0, 0);
         self.phase = Phase::Running;
+        self.publish();
         for cpu in 0..self.entries.len() {
             self.starts[cpu].clone_from(&self.entries[cpu]);
             calls::call(self.number, cpu as u8);
@@ -226,9 +230,11 @@ impl Guest {
 
     /// The hypervisor failed while it ran for this VM.
     pub(super) fn after_panic(&mut self) {
-        let had_ended = !matches!(self.phase, Phase::Running | Phase::Paused(_));
-        (self.phase, self.wish) = (Phase::Broken, None);
+        let had_ended = matches!(self.phase, Phase::Off | Phase::Crashed | Phase::Broken);
+        (self.phase, self.wish, self.start_again) = (Phase::Broken, None, false);
+        self.publish();
         self.wires.connect(false);
+        self.connect_channels(false);
         self.call_online();
         self.online = 0;
         if !had_ended {
@@ -236,20 +242,27 @@ impl Guest {
         }
     }
 
-    fn end(&mut self, phase: Phase, why: &str) {
+    pub(super) fn connect_channels(&mut self, live: bool) {
+        if let Some(channels) = &mut self.channels {
+            channels.connect(self.number, live);
+        }
+    }
+
+    pub(super) fn end(&mut self, phase: Phase, why: &str) {
         console::drain_all(self);
         if let Some(recorder) = &mut self.recorder {
             recorder.end(self.vm.board());
         }
         let hz = counter::hz().max(1);
         let up = (counter::now() - self.account.started).max(1);
+        let (traps, interrupts) = self.account.counts(self.tally);
         let seconds = |ticks: u64| Thousandths(ticks / hz * 1000 + ticks % hz * 1000 / hz);
         log::info!(
             "vm.{}: {why} (up {} s, {} traps, {} interrupts)",
             self.vm.name(),
             seconds(up),
-            self.account.traps,
-            self.account.interrupts,
+            traps,
+            interrupts,
         );
         let (silence, idle) = self.account.silence;
         log::info!(
@@ -265,8 +278,18 @@ impl Guest {
                 seconds(idle)
             );
         }
+        if self.resets.count > 0 {
+            log::info!(
+                "vm.{}: began anew {} times, at most {} ns after the cause, and {} us for its memory",
+                self.vm.name(),
+                self.resets.count,
+                ns_for(self.resets.longest, hz),
+                ns_for(self.resets.longest_loading, hz) / 1000,
+            );
+        }
         self.wires.account(self.vm.name());
         self.wires.connect(false);
+        self.connect_channels(false);
         self.phase = phase;
         self.life += 1;
         (self.online, self.parked) = (0, 0);
@@ -274,7 +297,9 @@ impl Guest {
             self.starts[cpu] = None;
             calls::call(self.number, cpu as u8);
         }
-        is_gone();
+        if phase != Phase::Stopped {
+            is_gone();
+        }
     }
 }
 

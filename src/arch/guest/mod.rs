@@ -7,13 +7,17 @@
 
 mod account;
 pub mod calls;
+mod channels;
 mod context;
 mod interrupts;
 mod life;
+mod loading;
+mod orders;
 mod seat;
 pub mod serve;
 mod windows;
 
+use crate::arch::channels::Channels;
 use crate::arch::core_area::CoreArea;
 use crate::arch::hardware::{self, Hardware};
 use crate::arch::recorder::Recorder;
@@ -21,9 +25,11 @@ use crate::arch::registers::{mrs, msr};
 use crate::arch::wires::Ends;
 use crate::arch::{barrier_isb, console, counter, gic};
 use account::Account;
+pub use account::Tally;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use life::{Crashes, Phase, Wish};
+use loading::Resets;
 use reliquary::board::{BoardAsk, CpuLines, News, World};
 use reliquary::bundle::Restart;
 use reliquary::units::{Ipa, ns_for, ticks_in};
@@ -66,8 +72,13 @@ pub struct Guest {
     /// What becomes of it after a crash.
     pub restart: Restart,
     crashes: Crashes,
+    resets: Resets,
     /// What is to be done when all vCPUs are still.
     wish: Option<Wish>,
+    /// When it has been stopped it is to be started.
+    start_again: bool,
+    /// vCPUs that are to tell their registers: bit n is vCPU n.
+    tells: u32,
     /// vCPUs that are on, and those of them that are still: bit n is vCPU n.
     online: u32,
     parked: u32,
@@ -82,10 +93,14 @@ pub struct Guest {
     pub at_once: bool,
     /// Its ends of the wires.
     pub wires: Ends,
+    /// Its channels, if it has any.
+    pub channels: Option<Channels>,
     /// What is recorded of its board goes this way, if anything is.
     pub recorder: Option<Box<Recorder>>,
-    /// Counts and times, for the account at the end.
+    /// Times, for the account at the end.
     pub account: Account,
+    /// Counts, which others may look at.
+    pub tally: &'static Tally,
 }
 
 /// What a core does after an exit.
@@ -115,6 +130,7 @@ impl Guest {
         Self {
             vm,
             hardware,
+            tally: Box::leak(Box::new(Tally::new(entries.len()))),
             stage2,
             number,
             vttbr,
@@ -130,12 +146,16 @@ impl Guest {
             phase: Phase::Running,
             restart,
             crashes: Crashes::default(),
+            resets: Resets::default(),
             wish: None,
+            start_again: false,
+            tells: 0,
             online: 0,
             parked: 0,
             typed_ahead: false,
             waiting: News::default(),
             wires: Ends::default(),
+            channels: None,
             recorder: None,
             account: Account::default(),
         }
@@ -184,10 +204,12 @@ impl Guest {
             if let Some(recorder) = &mut self.recorder {
                 recorder.begins(self.vm.board(), ns_for(self.began, counter::hz()));
             }
-            self.account = Account::begin();
+            self.account = Account::begin(self.tally);
+            self.publish();
         }
         self.online |= 1 << seat.cpu;
         (seat.state, seat.life, seat.armed) = (State::Ready, self.life, None);
+        seat.awaits = None;
         seat.hcr = self.controls.hcr;
         msr!("cntv_ctl_el0", 0);
         msr!("mdscr_el1", 0);
@@ -201,6 +223,7 @@ impl Guest {
         unsafe { core::arch::asm!("tlbi vmalls12e1is", "dsb ish", "isb", options(nostack)) }
         *vcpu = entry;
         self.vm.enter(seat.cpu, vcpu, &mut self.hardware);
+        self.resets.done();
     }
 
     /// A synchronous exception that takes more than an answer.
@@ -435,6 +458,10 @@ impl Guest {
         let board = board.map(|at| ticks_in(at.0, self.hardware.hz()).saturating_add(1));
         let on_host = |at: Option<u64>| at.map_or(u64::MAX, |at| at.saturating_add(self.began));
         (seat.wakes, seat.wakes_board) = (on_host(timer), on_host(board));
+        if let Some(awaits) = seat.awaits {
+            seat.wakes = seat.wakes.min(on_host(Some(awaits.until())));
+        }
+        seat.due = seat.wakes_at();
     }
 
     /// A vCPU that would run on leaves its core to another: if it looks after the board's deadline, one
@@ -465,6 +492,12 @@ impl Guest {
             self.take_late();
             self.take_mail(seat, vcpu);
         }
+        if self.tells != 0 {
+            self.tell_registers(seat, vcpu);
+        }
+        if seat.cpu == 0 {
+            self.load_on(seat);
+        }
         if let Some(after) = self.hold_still(seat, vcpu) {
             return after;
         }
@@ -480,8 +513,17 @@ impl Guest {
         }
         self.resample_forwarded();
         if seat.state == State::Waiting {
+            if seat.shares {
+                seat.comes(self.began);
+            }
             // Its timer may have fired, which only its interrupt tells.
             self.acknowledge(seat);
+            if seat.awaits.is_some() && self.take_awaited(seat, vcpu) {
+                self.goes_on(seat);
+            }
+        }
+        if self.channels.is_some() {
+            self.level_channels();
         }
         match self.vm.catch_up(seat.cpu, &mut self.hardware) {
             Next::Resume | Next::Wait => {}
@@ -493,16 +535,26 @@ impl Guest {
         }
         let after = self.before_entry(seat);
         if seat.state == State::Waiting {
-            let lines = self.vm.lines(seat.cpu);
-            if !lines.irq && !lines.fiq {
+            let over = if seat.awaits.is_some() {
+                self.wait_is_over(seat, vcpu)
+            } else {
+                let lines = self.vm.lines(seat.cpu);
+                lines.irq || lines.fiq
+            };
+            if !over {
                 self.note_wakes(seat);
                 return After::Choose;
             }
-            seat.state = State::Ready;
-            self.idles(false);
-            self.account.idle += counter::now() - seat.waits_since;
+            self.goes_on(seat);
         }
         after
+    }
+
+    /// A vCPU does not wait any more.
+    fn goes_on(&mut self, seat: &mut Seat) {
+        seat.state = State::Ready;
+        self.idles(false);
+        self.account.idle += counter::now() - seat.waits_since;
     }
 }
 
@@ -523,7 +575,6 @@ extern "C" fn guest_sync(area: &'static mut CoreArea, esr: u64) {
     let Some(guest) = guest else {
         return trapped(area, esr);
     };
-    guest.account.traps += 1;
     if !guest.at_once {
         return trapped(area, esr);
     }
@@ -549,10 +600,12 @@ fn looked(area: &mut CoreArea) {
 #[inline(never)]
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
-    if guest.told.len() > 1 {
-        guest.account.traps += 1;
-    }
-    let after = guest.sync(seat, vcpu, esr);
+    guest.tally.exit(esr);
+    let after = if guest.channels.is_some() && guest.vm.is_hypercall(seat.cpu, vcpu, esr) {
+        guest.hypercall(seat, vcpu)
+    } else {
+        guest.sync(seat, vcpu, esr)
+    };
     drop(guest);
     if after == After::Choose {
         serve::choose(area);
@@ -563,6 +616,7 @@ fn trapped(area: &mut CoreArea, esr: u64) {
 #[unsafe(no_mangle)]
 extern "C" fn guest_irq(area: &'static mut CoreArea) {
     let (mut guest, seat, vcpu) = area.live();
+    guest.tally.irq();
     let after = guest.take_interrupts(seat, vcpu);
     drop(guest);
     if after == After::Choose {

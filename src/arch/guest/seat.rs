@@ -1,15 +1,17 @@
 //! A vCPU's seat on a core, and its VM behind a lock.
 
-use super::Guest;
+use super::account::Time;
 use super::calls;
+use super::channels::Awaits;
 use super::context::Context;
+use super::{Guest, Tally};
 use crate::arch::registers::msr;
 use crate::arch::{counter, gic};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use reliquary::sched::Wants;
-use reliquary::units::Instant;
+use reliquary::units::{Instant, ticks_in};
 
 /// A VM, and who of its cores has it.
 pub struct GuestCell {
@@ -18,6 +20,9 @@ pub struct GuestCell {
     /// Whether vCPUs of it are on several cores; if not, nobody waits and nothing is counted.
     shared: bool,
     single: bool,
+    /// Synchronous exits, if it has one vCPU: here, where the way of the most frequent ones has the
+    /// address at hand.
+    pub traps: AtomicU64,
 }
 
 // SAFETY: a guest is reached by its own cores only, and by one of them at a time: see `hold`.
@@ -31,6 +36,7 @@ impl GuestCell {
             guest: UnsafeCell::new(guest),
             held: AtomicBool::new(false),
             shared,
+            traps: AtomicU64::new(0),
         }
     }
 
@@ -123,6 +129,10 @@ pub enum State {
 pub struct Seat {
     /// Its VM.
     pub guest: &'static GuestCell,
+    /// What its VM tells of itself.
+    pub tally: &'static Tally,
+    /// How long it had its core.
+    pub time: &'static Time,
     /// The number of its VM in the system.
     pub vm: usize,
     /// Its number on its board.
@@ -143,10 +153,14 @@ pub struct Seat {
     pub shares: bool,
     /// When the core is to be given to another at the latest, on the host's counter.
     pub until: u64,
-    /// While it waits: when its own timer fires, on the host's counter.
+    /// While it waits: when its own timer fires or its call's time is over, on the host's counter.
     pub wakes: u64,
+    /// While it waits in a call of the hypervisor's: what for.
+    pub awaits: Option<Awaits>,
     /// While it waits: the board's deadline, likewise, if it [watches](calls::watches) that.
     pub wakes_board: u64,
+    /// While it waits: when it was to be looked after, though an interrupt has come since.
+    pub due: u64,
     /// Since when it waits.
     pub waits_since: u64,
     /// While it is parked: whether it was waiting, and what its timer's control register was.
@@ -159,9 +173,11 @@ pub struct Seat {
 
 impl Seat {
     /// A vCPU that is off.
-    pub fn new(guest: &'static GuestCell, vm: usize, cpu: u8) -> Self {
+    pub fn new(guest: &'static GuestCell, tally: &'static Tally, vm: usize, cpu: u8) -> Self {
         Self {
             guest,
+            tally,
+            time: tally.time_of(cpu),
             vm,
             cpu,
             state: State::Off,
@@ -173,7 +189,9 @@ impl Seat {
             shares: false,
             until: u64::MAX,
             wakes: u64::MAX,
+            awaits: None,
             wakes_board: u64::MAX,
+            due: u64::MAX,
             waits_since: 0,
             waited: false,
             timer_control: 0,
@@ -190,11 +208,27 @@ impl Seat {
     }
 
     /// While it waits: when it is to be looked after.
-    fn wakes_at(&self) -> u64 {
+    pub fn wakes_at(&self) -> u64 {
         if self.wakes_board < self.wakes && calls::watches(self.vm, self.cpu) {
             self.wakes_board
         } else {
             self.wakes
+        }
+    }
+
+    /// It has its core's attention now: was a timer of it, or of its board, due before? `began` is
+    /// the host's counter at the board's time 0. Of a vCPU that was to run, its registers are not in
+    /// the core yet.
+    pub fn comes(&mut self, began: u64) {
+        let due = if self.state == State::Ready {
+            let board = self.armed.map(|at| ticks_in(at.0, counter::hz()));
+            let first = board.into_iter().chain(self.context.timer_fires()).min();
+            first.map_or(u64::MAX, |at| at.saturating_add(began))
+        } else {
+            core::mem::replace(&mut self.due, u64::MAX)
+        };
+        if let Some(late) = counter::now().checked_sub(due) {
+            self.tally.comes_late(late);
         }
     }
 

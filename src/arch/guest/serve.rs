@@ -4,7 +4,7 @@ use super::seat::{GuestCell, Held};
 use super::{After, Guest, Seat, State, life};
 use crate::arch::core_area::{self, CORES_MAX, CoreArea, Work};
 use crate::arch::registers::msr;
-use crate::arch::{barrier_isb, console, counter, gic, wait_for_interrupt};
+use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt};
 use core::sync::atomic::{AtomicBool, Ordering};
 use reliquary::sched::{Choice, Wants};
 use reliquary::vm::Vcpu;
@@ -38,12 +38,18 @@ impl CoreArea {
         (unsafe { cell.hold() }, seat, vcpu)
     }
 
-    /// The VM of the vCPU that has the core, if it is the VM's only one, and its registers.
+    /// The VM of the vCPU that has the core, if it is the VM's only one, and its registers: a
+    /// synchronous exit, which is counted.
     #[allow(clippy::inline_always)] // one caller, whose every instruction counts
     #[inline(always)]
     pub(super) fn alone(&mut self) -> (Option<&mut Guest>, &mut Vcpu) {
-        // SAFETY: as in `live`; the cell is there only if it is single.
-        let guest = self.alone.map(|cell| unsafe { cell.alone() });
+        let guest = self.alone.map(|cell| {
+            // Nobody else writes it.
+            let traps = cell.traps.load(Ordering::Relaxed);
+            cell.traps.store(traps + 1, Ordering::Relaxed);
+            // SAFETY: as in `live`; the cell is there only if it is single.
+            unsafe { cell.alone() }
+        });
         (guest, &mut self.vcpu)
     }
 
@@ -73,10 +79,13 @@ impl CoreArea {
         self.sit(to);
         let (work, vcpu) = self.parts();
         let comes = &mut work.seats[to];
-        comes.context.load(vcpu);
-        comes.armed = None;
         // SAFETY: a seat of this core, which holds no VM now.
         let guest = unsafe { comes.guest.hold() };
+        if comes.state == State::Ready {
+            comes.comes(guest.began);
+        }
+        comes.context.load(vcpu);
+        comes.armed = None;
         guest.load_controls(comes);
         barrier_isb();
         if vm == comes.vm && cpu != comes.cpu {
@@ -118,10 +127,17 @@ impl CoreArea {
 }
 
 /// Chooses who runs next, and brings it into the core, ready to be entered. Until someone is, the
-/// core sleeps.
+/// core sleeps. Core 0 serves the monitor first.
 pub(super) fn choose(area: &mut CoreArea) {
     guard(false);
+    let work = area.work();
+    if let Some(seat) = work.seats.get(work.current) {
+        seat.time.ends();
+    }
     loop {
+        if monitor::is_due() && area.index == 0 {
+            monitor::serve();
+        }
         let choice = area.next();
         let Some(to) = choice.run else {
             sleep(area, choice.until);
@@ -138,7 +154,7 @@ pub(super) fn choose(area: &mut CoreArea) {
                 let flush = console::flush_due(counter::hz());
                 guest.arm(seat, guest.vm.deadline(), flush);
             }
-            return;
+            return seat.time.begins();
         }
         guard(false);
     }
@@ -202,7 +218,12 @@ pub fn serve(area: &'static mut CoreArea) -> ! {
     let index = area.index;
     let work = area.work();
     let shares = work.schedule.is_some();
-    work.seats.iter_mut().for_each(|seat| seat.shares = shares);
+    for seat in &mut work.seats {
+        seat.shares = shares;
+        if shares {
+            seat.tally.shares();
+        }
+    }
     for seat in work.seats.iter().filter(|seat| seat.cpu == 0) {
         // SAFETY: a seat of this core, which holds no VM now.
         let guest = unsafe { seat.guest.hold() };

@@ -82,13 +82,6 @@ impl Guest {
                 memory.store_write(store, offset, image.bytes)?;
             }
         }
-        self.load_memory()
-    }
-
-    /// RAM cleared, and its images copied in. Stores stay: a flash keeps through a reset what
-    /// the guest wrote to it.
-    pub(super) fn load_memory(&self) -> Result<(), Unbacked> {
-        let memory = &self.hardware.memory;
         memory.clear();
         for image in &self.images {
             if let Place::Memory(at) = image.to {

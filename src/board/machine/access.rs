@@ -206,7 +206,8 @@ impl Board {
                 }
                 Ok(Reply::Host(host))
             }
-            WindowKind::PassThrough { .. } => Err(BusFault::Memory),
+            // Stage 2 serves what may be done there.
+            WindowKind::Shared { .. } | WindowKind::PassThrough { .. } => Err(BusFault::Memory),
             WindowKind::Alias { target } => {
                 let at = target.wrapping_add(offset);
                 self.aliased(world, at, how, value)
