@@ -34,6 +34,20 @@ const METAL: [&str; 8] = [
     "aarch64-unknown-none-softfloat",
 ];
 
+/// The tests that boot whole systems.
+const BOOTS: [&str; 10] = [
+    "boots",
+    "loadstore",
+    "damage",
+    "traces",
+    "sd",
+    "wires",
+    "monitor",
+    "console",
+    "channels",
+    "isolation",
+];
+
 /// What passed and what did not.
 #[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
 struct Tally {
@@ -113,34 +127,9 @@ impl Test {
             // A boot keeps one core busy.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let threads = format!("--test-threads={cores}");
-            let boots = [
-                "test",
-                "--package",
-                "reliquary-cli",
-                "--test",
-                "boots",
-                "--test",
-                "loadstore",
-                "--test",
-                "damage",
-                "--test",
-                "traces",
-                "--test",
-                "sd",
-                "--test",
-                "wires",
-                "--test",
-                "monitor",
-                "--test",
-                "console",
-                "--test",
-                "channels",
-                "--test",
-                "isolation",
-                "--no-fail-fast",
-                "--",
-                &threads,
-            ];
+            let mut boots = vec!["test", "--package", "reliquary-cli"];
+            boots.extend(BOOTS.iter().flat_map(|test| ["--test", test]));
+            boots.extend(["--no-fail-fast", "--", &threads]);
             tally.step("whole systems under QEMU", cargo(&boots));
             tally.step("costs in instructions", tool_test("costs"));
             let mut faults = tool_test("el2_faults");
