@@ -692,6 +692,17 @@ fn a_secure_guest_has_its_secure_registers() {
 }
 
 #[test]
+fn an_illegal_change_of_mode_is_the_guests_undef_where_the_map_asks_for_aborts() {
+    let mut plan = plan(A9, true);
+    plan.cannot_emulate = crate::board::plan::CannotEmulate::Abort;
+    let mut g = Guest::of(&plan);
+    g.put(RAM + 0xfc, 0xf102_0016); // CPS #22
+    g.regs.spsr |= psr::IL;
+    assert_eq!(g.undefined(0xe1a0_0000), Next::Resume);
+    assert!(g.core.stepping, "over the vector's own instruction");
+}
+
+#[test]
 fn a_secure_guest_that_leaves_its_world_is_stopped_with_a_report_that_says_so() {
     let mut g = Guest::secure(A9);
     g.regs.x[0] = 1;

@@ -130,10 +130,11 @@ fn attack_on_one_core(system: &str, host: &str, worst_us: u64) {
     assert!(victim.worst <= worst_us, "{system}: {victim:?}");
 }
 
-/// The attacker's slot, and 50,000 instructions.
-const IN_SLOTS_US: u64 = 5050;
-/// 50,000 instructions.
-const ABOVE_US: u64 = 50;
+/// The attacker's slot, and 100,000 instructions.
+const IN_SLOTS_US: u64 = 5100;
+/// 100,000 instructions: what is done for the attacker at EL2, where no interrupt comes, its end and its
+/// console's text among it.
+const ABOVE_US: u64 = 100;
 
 #[test]
 fn a_64_bit_guest_on_its_own_core() {
