@@ -24,16 +24,14 @@ pub struct Loading {
     /// The image that is next, and what of it is there.
     image: usize,
     copied: u64,
-    /// Ticks that it took so far.
-    took: u64,
 }
 
 /// What resets cost, in ticks of the host's counter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Resets {
-    /// The cause of the one that is under way.
+    /// When there was a cause for the one that is under way.
     since: Option<u64>,
-    /// Ticks of it that went into memory.
+    /// Since when its memory is loaded, and then how long that took.
     loading: u64,
     /// How many there were.
     pub count: u32,
@@ -51,6 +49,14 @@ impl Resets {
         self.loading = 0;
     }
 
+    fn loads(&mut self) {
+        self.loading = counter::now();
+    }
+
+    fn loaded(&mut self) {
+        self.loading = counter::now().saturating_sub(self.loading);
+    }
+
     /// The first vCPU is about to be entered.
     pub fn done(&mut self) {
         let Some(since) = self.since.take() else {
@@ -66,6 +72,7 @@ impl Resets {
 impl Guest {
     /// Begins to load, with all vCPUs still.
     pub(super) fn reset_board(&mut self) {
+        self.resets.loads();
         self.life += 1;
         (self.online, self.parked) = (0, 0);
         self.starts.fill(None);
@@ -80,18 +87,15 @@ impl Guest {
         let Phase::Loading(mut loading) = self.phase else {
             return;
         };
-        let began = counter::now();
         let piece = if seat.shares { PIECE_SHARED } else { PIECE_OWN };
-        let whole = self.load_piece(&mut loading, piece);
-        loading.took += counter::now() - began;
-        match whole {
+        match self.load_piece(&mut loading, piece) {
             Ok(false) => {
                 self.phase = Phase::Loading(loading);
                 self.acknowledge(seat);
                 calls::call(seat.vm, seat.cpu);
             }
             Ok(true) => {
-                self.resets.loading = loading.took;
+                self.resets.loaded();
                 self.begin_anew();
             }
             Err(Unbacked) => self.end(Phase::Crashed, "its images do not fit its memory"),
