@@ -86,7 +86,14 @@ int all(void) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("all.c");
     std::fs::write(&file, program).expect("a file");
-    let strict = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wpedantic"];
+    let strict = [
+        "-std=c99",
+        "-ffreestanding",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wpedantic",
+    ];
     let compile = |compiler: &str, arguments: &[&str]| {
         let output = std::process::Command::new(compiler)
             .args(strict)
