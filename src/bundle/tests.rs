@@ -384,7 +384,7 @@ fn channels_and_memories_that_cannot_be_are_refused() {
     for sizes in [
         &[0_u64][..],
         &[100],
-        &[u64::MAX & !0xfff; 2],
+        &[!0xfff_u64; 2],
         &[65 << 20],
         &[4096; 17],
     ] {

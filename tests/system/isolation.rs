@@ -86,8 +86,11 @@ fn script(count: u64, last: &str, verdict: &str) -> Script {
 fn judged(system: &str, outcome: &Outcome) -> Victim {
     let text = &outcome.apart;
     let begun = || {
-        let lines = text.lines().filter(|line| line.contains("attack "));
-        lines.last().unwrap_or("no line of its progress").to_owned()
+        let mut lines = text.lines().filter(|line| line.contains("attack "));
+        lines
+            .next_back()
+            .unwrap_or("no line of its progress")
+            .to_owned()
     };
     assert!(
         outcome.holds(),

@@ -336,12 +336,11 @@ pub fn show(system: &System, vm: &Vm, map: &Tree, tree: &mut Tree) {
                 let path = nodes.iter().find(of_phandle)?.0.clone();
                 controller(&path)
             });
-            match parent {
-                Some(phandle) => node.set("interrupt-parent", number(u64::from(phandle), 1)),
-                None => {
-                    node.remove("interrupt-parent");
-                    node.remove("interrupts");
-                }
+            if let Some(phandle) = parent {
+                node.set("interrupt-parent", number(u64::from(phandle), 1));
+            } else {
+                node.remove("interrupt-parent");
+                node.remove("interrupts");
             }
             nodes.push(node);
         }

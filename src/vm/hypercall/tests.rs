@@ -46,7 +46,7 @@ fn status_of(regs: &Vcpu) -> i32 {
     if regs.is_aarch32() {
         assert_eq!(regs.x[0] >> 32, 0);
     } else {
-        assert_eq!(regs.x[0] as i64, i64::from(regs.x[0] as i32));
+        assert_eq!(regs.x[0].cast_signed(), i64::from(regs.x[0] as i32));
     }
     regs.x[0] as i32
 }
@@ -170,7 +170,7 @@ fn a_wait_of_more_than_a_minute_is_refused() {
             "{number}"
         );
     }
-    let regs = a64(WIDE | 10, &[WAIT_MAX_NS + 1]);
+    let regs = a64(WIDE | 0xa, &[WAIT_MAX_NS + 1]);
     assert_eq!(call(&exchange, 1, regs).0, status::INVALID_PARAMETER);
     assert_eq!(exchange.pending(0), 0, "no call went out");
 }
@@ -226,9 +226,9 @@ fn notifications_have_64_bits_for_both_kinds_of_caller() {
 #[test]
 fn what_is_pending_is_told_at_once_or_waited_for() {
     let exchange = exchange();
-    let (status, none) = call(&exchange, 1, a64(WIDE | 10, &[0]));
+    let (status, none) = call(&exchange, 1, a64(WIDE | 0xa, &[0]));
     assert_eq!((status, none.x[1]), (0, 0));
-    let mut regs = a64(WIDE | 10, &[500]);
+    let mut regs = a64(WIDE | 0xa, &[500]);
     let wait = serve(&exchange, 1, &mut regs).wait.unwrap();
     call(&exchange, 0, a64(WIDE | 8, &[0, 1]));
     assert!(look(&exchange, 1, &wait, &mut regs).is_some());
@@ -251,7 +251,7 @@ fn whatever_is_asked_is_answered() {
         ];
         let number = [WIDE, NARROW][(random.next() & 1) as usize]
             | low[(random.next() % 8 / 6) as usize]
-            | if random.next() % 16 == 0 {
+            | if random.next().is_multiple_of(16) {
                 random.next() as u32 & 0xff_0000
             } else {
                 0

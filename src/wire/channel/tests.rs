@@ -254,7 +254,7 @@ fn who_has_been_told_is_not_told_again_unless_it_waits() {
             .at(0, 0, First, |c| c.send(&payload(8, 3)))
             .unwrap()
     };
-    let receive = || exchange.at(1, 0, Second, |c| get(c)).unwrap();
+    let receive = || exchange.at(1, 0, Second, get).unwrap();
     assert_eq!(send().tell, Some(1));
     assert_eq!(send().tell, None, "its interrupt is high already");
     assert_eq!(receive().tell, None);
@@ -307,7 +307,7 @@ fn the_peers_of_a_vm_that_ends_are_told() {
     let mut told = Vec::new();
     exchange.up(0, |vm| told.push(vm));
     assert_eq!(told, [], "they have been told that something is there");
-    let received = exchange.at(1, 0, Second, |c| get(c)).unwrap();
+    let received = exchange.at(1, 0, Second, get).unwrap();
     assert_eq!(received.result, Err(Refused::Reset));
     assert_eq!(exchange.pending(1), 0);
 }
