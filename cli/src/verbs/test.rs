@@ -35,7 +35,7 @@ const METAL: [&str; 8] = [
 ];
 
 /// The test programs that boot whole systems.
-const BOOTS: [&str; 10] = [
+const BOOTS: [&str; 11] = [
     "boots",
     "loadstore",
     "damage",
@@ -46,6 +46,7 @@ const BOOTS: [&str; 10] = [
     "console",
     "channels",
     "isolation",
+    "realtime",
 ];
 
 /// What passed and what did not.
