@@ -222,10 +222,8 @@ impl Guest {
         (0..windows).for_each(|window| self.reset_direct_reads(window));
         self.phase = Phase::Running;
         self.publish();
-        for cpu in 0..self.entries.len() {
-            self.starts[cpu].clone_from(&self.entries[cpu]);
-            calls::call(self.number, cpu as u8);
-        }
+        self.starts.clone_from_slice(&self.entries);
+        self.call_all();
     }
 
     /// The hypervisor failed while it ran for this VM.
@@ -293,10 +291,9 @@ impl Guest {
         self.phase = phase;
         self.life += 1;
         (self.online, self.parked) = (0, 0);
-        for cpu in 0..self.entries.len() {
-            self.starts[cpu] = None;
-            calls::call(self.number, cpu as u8);
-        }
+        self.resets.forget();
+        self.starts.fill(None);
+        self.call_all();
         if phase != Phase::Stopped {
             is_gone();
         }

@@ -11,7 +11,7 @@ use crate::arch::guest_memory::forget_code;
 use reliquary::memory::Unbacked;
 use reliquary::units::Ipa;
 
-/// Bytes of a piece on a core that others share: less than 1,000 instructions.
+/// Bytes of a piece on a core that others share, whose slots wait for one at most.
 const PIECE_SHARED: u64 = 4 * 1024;
 /// The same on a core that is the VM's own.
 const PIECE_OWN: u64 = 64 * 1024;
@@ -47,6 +47,11 @@ impl Resets {
         let now = counter::now();
         self.since = Some(deadline.map_or(now, |at| at.min(now)));
         self.loading = 0;
+    }
+
+    /// None is under way any more: the VM stays down.
+    pub fn forget(&mut self) {
+        self.since = None;
     }
 
     fn loads(&mut self) {
