@@ -19,6 +19,7 @@ pub mod screen;
 pub mod script;
 pub mod symbols;
 pub mod system;
+pub mod tap;
 pub mod terminal;
 pub mod trace;
 pub mod tree;

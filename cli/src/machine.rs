@@ -6,6 +6,7 @@ use crate::screen::Screen;
 use crate::script::{Play, Script};
 use crate::symbols::Symbols;
 use crate::system::host::Host;
+use crate::tap::Taps;
 use crate::terminal::{Ask, Key, Keys, PROMPT_HELP, Raw};
 use crate::trace::recording::Recording;
 use crate::typing::Keyboard;
@@ -41,6 +42,8 @@ pub struct Machine<'a> {
     pub log: Option<&'a Path>,
     /// What is recorded.
     pub recording: Option<&'a RefCell<Recording>>,
+    /// What is made of what passes the wires.
+    pub taps: Option<&'a RefCell<Taps>>,
     /// Whether the consoles are shown.
     pub show: bool,
     /// Whether standard input goes to the console in focus.
@@ -224,6 +227,7 @@ impl Machine<'_> {
             screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
             play,
             recording: self.recording,
+            taps: self.taps,
             scripted: !self.script.0.is_empty(),
             keys: Keys::default(),
             focus: 0,
@@ -291,6 +295,7 @@ pub fn attach(
         screen: Screen::new(vms, Symbols::of_elf(Path::new("")), false),
         play: Play::new(&Script::default(), vms)?,
         recording: None,
+        taps: None,
         scripted: false,
         keys: Keys::default(),
         focus: 0,
@@ -318,6 +323,7 @@ struct Session<'a> {
     screen: Screen,
     play: Play,
     recording: Option<&'a RefCell<Recording>>,
+    taps: Option<&'a RefCell<Taps>>,
     scripted: bool,
     keys: Keys,
     /// Where what is typed goes.
@@ -341,7 +347,8 @@ impl Session<'_> {
             if self.scripted && self.play.is_done() {
                 let done = *done.get_or_insert_with(Instant::now);
                 // What led to the text that was seen may be on its way.
-                if self.recording.is_none() || done.elapsed() > LINGER {
+                let recorded = self.recording.is_some() || self.taps.is_some();
+                if !recorded || done.elapsed() > LINGER {
                     return End::Done;
                 }
                 until = Some(until.map_or(done + LINGER, |until| until.min(done + LINGER)));
@@ -381,6 +388,7 @@ impl Session<'_> {
             }
         };
         let mut recording = self.recording.map(RefCell::borrow_mut);
+        let mut taps = self.taps.map(RefCell::borrow_mut);
         self.decoder.feed(bytes, &mut |event| match event {
             Event::Frame {
                 channel: Channel::Trace,
@@ -388,6 +396,14 @@ impl Session<'_> {
             } => {
                 if let Some(recording) = &mut recording {
                     recording.fed(bytes);
+                }
+            }
+            Event::Frame {
+                channel: Channel::Tap,
+                bytes,
+            } => {
+                if let Some(taps) = &mut taps {
+                    taps.fed(bytes);
                 }
             }
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
@@ -402,6 +418,9 @@ impl Session<'_> {
             Event::Damage(what) => {
                 if let (Some(recording), Damage::Frames { .. }) = (&mut recording, what) {
                     recording.damaged();
+                }
+                if let (Some(taps), Damage::Frames { .. }) = (&mut taps, what) {
+                    taps.damaged();
                 }
                 damage(screen, &what.to_string());
             }
@@ -625,6 +644,7 @@ mod tests {
             qemu: &[],
             log: None,
             recording: None,
+            taps: None,
             show: false,
             interactive: false,
             ptys: None,

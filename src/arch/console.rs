@@ -1,13 +1,13 @@
 //! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports, the
 //! monitor's commands and answers.
 //!
-//! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder,
+//! Lock order: the tap's lock is taken before [`LINK`]; nothing is called with [`LINK`] held but the link's own encoder and decoder,
 //! the UART, [`KEPT`]'s reader and an [`Input`]; an [`Input`]'s lock is taken last.
 
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
 use super::uart::Uart;
-use super::{core_area, counter, gic, monitor};
+use super::{core_area, counter, gic, monitor, tap};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -108,14 +108,14 @@ impl Link {
     }
 
     /// As many recorded bytes as a frame takes.
-    fn record(&mut self, bytes: &mut VecDeque<u8>) {
+    fn record(&mut self, channel: Channel, bytes: &mut VecDeque<u8>) {
         let mut piece = [0; PAYLOAD_LIMIT];
         let size = bytes.len().min(piece.len());
         for (to, from) in piece.iter_mut().zip(bytes.drain(..size)) {
             *to = from;
         }
         self.encode(|encoder, mut sink| {
-            encoder.data(Channel::Trace, &piece[..size], &mut sink);
+            encoder.data(channel, &piece[..size], &mut sink);
         });
     }
 
@@ -193,23 +193,23 @@ pub fn drain_all(guest: &mut Guest) {
 const RECORD_AT_ONCE: usize = 8 * PAYLOAD_LIMIT;
 
 /// Sends recorded bytes, as long as the link has room beside the consoles.
-pub fn record(bytes: &mut VecDeque<u8>) {
+pub fn record(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
     OWES_FLUSH.store(true, Ordering::Relaxed);
     for _ in 0..RECORD_AT_ONCE / PAYLOAD_LIMIT {
         if bytes.is_empty() || link.out.room() < 2 * OUT_RESERVE {
             break;
         }
-        link.record(bytes);
+        link.record(channel, bytes);
     }
 }
 
 /// Sends all of them, and waits for the UART while it moves.
-pub fn record_all(bytes: &mut VecDeque<u8>) {
+pub fn record_all(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
     OWES_FLUSH.store(true, Ordering::Relaxed);
     while !bytes.is_empty() {
-        link.record(bytes);
+        link.record(channel, bytes);
     }
 }
 
@@ -266,6 +266,7 @@ pub fn flush_due(hz: u64) -> Option<u64> {
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
     if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+        tap::pour();
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }

@@ -28,6 +28,7 @@ pub mod recorder;
 mod registers;
 mod simd;
 pub mod stage2_tables;
+pub mod tap;
 pub mod uart;
 pub mod wires;
 

@@ -8,8 +8,8 @@
 //! Lock order: a wire's lock is taken alone, for as long as a queue is changed, and never across a
 //! call of a device.
 
-use super::counter;
 use super::mailbox::{self, Mail};
+use super::{counter, tap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use reliquary::board::{Board, News, World};
@@ -20,13 +20,33 @@ use reliquary::units::{Instant, ns_for};
 use reliquary::wire::ethernet::{EthernetWire, PORTS};
 use reliquary::wire::pins::{Pin, PinWire};
 use reliquary::wire::serial::{Sent, SerialWire};
-use reliquary::wire::{Shared, Side};
+use reliquary::wire::{Passed, Shared, Side};
 use spin::{Mutex, Once};
 
 enum Wire {
-    Serial(Mutex<SerialWire>),
-    Ethernet(Mutex<EthernetWire>),
-    Pins(Mutex<PinWire>),
+    Serial(Tapped<SerialWire>),
+    Ethernet(Tapped<EthernetWire>),
+    Pins(Tapped<PinWire>),
+}
+
+/// A wire of one kind.
+struct Tapped<W> {
+    wire: Mutex<W>,
+    /// The number that its first end has in the tap, if it is tapped.
+    first: Option<u16>,
+}
+
+impl<W> Shared<W> for Tapped<W> {
+    fn with<R>(&self, act: impl FnOnce(&mut W) -> R) -> R {
+        self.wire.with(act)
+    }
+
+    #[inline]
+    fn saw(&self, from: usize, passed: Passed<'_>) {
+        if let Some(first) = self.first {
+            tap::saw(first.wrapping_add(from as u16), passed);
+        }
+    }
 }
 
 /// A wire, with the VM at each of its ends.
@@ -39,33 +59,46 @@ static WIRES: Once<Vec<Joined>> = Once::new();
 
 /// Makes the wires of a system, once.
 pub fn open(specs: &[WireSpec]) {
+    if specs.iter().any(|spec| spec.tapped) {
+        tap::open();
+    }
     WIRES.call_once(|| {
-        let joined = specs.iter().map(|spec| Joined {
-            wire: match &spec.kind {
-                // Nobody is up yet: see `Ends::of`.
-                WireKind::Serial { faithful, .. } => {
-                    let mut wire = SerialWire::new(*faithful);
-                    for side in [Side::First, Side::Second] {
-                        wire.connect(side, false);
-                    }
-                    Wire::Serial(Mutex::new(wire))
-                }
-                WireKind::Ethernet(ends) => {
-                    let mut wire = EthernetWire::new(ends.len());
-                    (0..ends.len()).for_each(|port| wire.connect(port, false));
-                    Wire::Ethernet(Mutex::new(wire))
-                }
-                WireKind::Pins(_) => Wire::Pins(Mutex::new(PinWire::new())),
-            },
-            vms: spec
-                .kind
-                .ends()
-                .iter()
-                .map(|end| usize::from(end.vm))
-                .collect(),
+        let mut next = 0_u16;
+        let joined = specs.iter().map(|spec| {
+            let ends = spec.kind.ends();
+            let first = spec.tapped.then_some(next);
+            next = next.wrapping_add(ends.len() as u16);
+            Joined {
+                wire: made(&spec.kind, first),
+                vms: ends.iter().map(|end| usize::from(end.vm)).collect(),
+            }
         });
         joined.collect()
     });
+}
+
+/// A wire at which nobody is up yet: see [`Ends::of`].
+fn made(kind: &WireKind, first: Option<u16>) -> Wire {
+    match kind {
+        WireKind::Serial { faithful, .. } => {
+            let mut wire = SerialWire::new(*faithful);
+            for side in [Side::First, Side::Second] {
+                wire.connect(side, false);
+            }
+            let wire = Mutex::new(wire);
+            Wire::Serial(Tapped { wire, first })
+        }
+        WireKind::Ethernet(ends) => {
+            let mut wire = EthernetWire::new(ends.len());
+            (0..ends.len()).for_each(|port| wire.connect(port, false));
+            let wire = Mutex::new(wire);
+            Wire::Ethernet(Tapped { wire, first })
+        }
+        WireKind::Pins(_) => {
+            let wire = Mutex::new(PinWire::new());
+            Wire::Pins(Tapped { wire, first })
+        }
+    }
 }
 
 /// One of a VM's ends.
@@ -176,8 +209,8 @@ impl Ends {
     }
 
     /// Serves them all: what the board has sent goes into the wires, and what waits there for it
-    /// comes out.
-    pub fn carry(&mut self, vm: usize, board: &mut Board, world: &World<'_>) {
+    /// comes out. Whether the link has something to send by that.
+    pub fn carry(&mut self, vm: usize, board: &mut Board, world: &World<'_>) -> bool {
         let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
         let (mut waits, mut more) = (false, false);
         for end in &self.served {
@@ -193,7 +226,7 @@ impl Ends {
                     };
                     let carried = board.carry_serial(world, end.device, wire, *side);
                     if carried.tell {
-                        tell(vms, other(*side));
+                        tell(vms, side.other().place());
                     }
                     waits |= carried.waits;
                     more |= carried.more;
@@ -217,7 +250,7 @@ impl Ends {
                         continue;
                     };
                     if board.carry_pin(world, end.device, *pin, wire, *side) {
-                        tell(vms, other(*side));
+                        tell(vms, side.other().place());
                     }
                 }
                 At::Nobody => {
@@ -230,6 +263,7 @@ impl Ends {
         if more {
             mailbox::post(vm, Mail::WIRES);
         }
+        tap::pour()
     }
 
     /// The VM goes up or down: what is sent to one that is down is lost, and holds nobody up.
@@ -246,7 +280,7 @@ impl Ends {
                     if let Some((Wire::Serial(wire), vms)) = wire(number)
                         && wire.with(|wire| wire.connect(*side, live))
                     {
-                        tell(vms, other(*side));
+                        tell(vms, side.other().place());
                     }
                 }
                 At::Ethernet(number, port) => {
@@ -257,9 +291,16 @@ impl Ends {
                 At::Pins(number, side, _) => {
                     if let Some((Wire::Pins(wire), vms)) = wire(number)
                         && !live
-                        && wire.with(|wire| wire.drive(*side, None))
                     {
-                        tell(vms, other(*side));
+                        let drove =
+                            |wire: &mut PinWire| (wire.driven(*side), wire.drive(*side, None));
+                        let (was_high, tells) = wire.with(drove);
+                        if was_high {
+                            wire.saw(side.place(), Passed::Level(false));
+                        }
+                        if tells {
+                            tell(vms, side.other().place());
+                        }
                     }
                 }
                 At::Nobody => {}
@@ -269,6 +310,7 @@ impl Ends {
 
     /// Tells the log what a VM's wires lost, if anything.
     pub fn account(&self, name: &str) {
+        tap::pour_all();
         let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
         for end in &self.served {
             match &end.at {
@@ -302,13 +344,6 @@ impl Ends {
                 _ => {}
             }
         }
-    }
-}
-
-const fn other(side: Side) -> usize {
-    match side {
-        Side::First => 1,
-        Side::Second => 0,
     }
 }
 

@@ -42,7 +42,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The format that this crate writes and reads.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
 /// The size of the bundle's header in bytes.
@@ -192,6 +192,8 @@ pub struct WireSpec {
     pub name: String,
     /// What it joins.
     pub kind: WireKind,
+    /// Whether what passes it goes over the link, too.
+    pub tapped: bool,
 }
 
 /// What a wire joins.

@@ -529,6 +529,7 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
         let wires = kinds.iter().map(|kind| WireSpec {
             name: "a - b".into(),
             kind: kind.clone(),
+            tapped: false,
         });
         let manifest = Manifest {
             system: "s".into(),

@@ -42,6 +42,10 @@ pub enum Channel {
     Trace,
     /// Blocks of media that the host tool holds (reserved).
     Block,
+    /// What passes wires that are tapped.
+    Tap,
+    /// The outside end of the wire of this number (0 to 31).
+    Outside(u8),
     /// Line ends between two channels' texts: for plain terminals; a decoder drops them.
     Layout,
 }
@@ -56,7 +60,9 @@ impl Channel {
             Self::Report => 0x11,
             Self::Trace => 0x12,
             Self::Block => 0x13,
+            Self::Tap => 0x14,
             Self::Layout => 0x1f,
+            Self::Outside(wire) => 0x20 | wire & 0x1f,
         }
     }
 
@@ -69,7 +75,9 @@ impl Channel {
             0x11 => Some(Self::Report),
             0x12 => Some(Self::Trace),
             0x13 => Some(Self::Block),
+            0x14 => Some(Self::Tap),
             0x1f => Some(Self::Layout),
+            wire @ 0x20..=0x3f => Some(Self::Outside(wire & 0x1f)),
             _ => None,
         }
     }

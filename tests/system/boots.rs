@@ -413,6 +413,7 @@ fn a_board_with_a_gicv3_is_not_started_on_a_host_without_one() {
         show: false,
         interactive: false,
         recording: None,
+        taps: None,
         ptys: None,
     }
     .run()

@@ -134,6 +134,7 @@ fn boot(bytes: &[u8], expect: &[&str], qemu: &[String]) -> Outcome {
         show: false,
         interactive: false,
         recording: None,
+        taps: None,
         ptys: None,
     }
     .run()

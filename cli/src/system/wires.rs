@@ -296,7 +296,11 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<WireSpec>, Vec<Fa
             }
             _ => WireKind::Ethernet(plain),
         };
-        specs.push(WireSpec { name, kind });
+        specs.push(WireSpec {
+            name,
+            kind,
+            tapped: false,
+        });
     }
     if faults.is_empty() {
         Ok(specs)

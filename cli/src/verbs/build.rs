@@ -3,6 +3,7 @@ use crate::fault::{Doing, Result};
 use crate::hypervisor::{self, Footprint};
 use crate::system::prepare::Prepared;
 use crate::system::{System, prepare};
+use crate::tap::{self, Taps};
 use crate::trace::recording::{self, Recording, Wanted};
 use crate::{progress, workspace};
 use clap::Args;
@@ -92,15 +93,18 @@ pub fn build(system: &System, host: Option<&str>) -> Result<Built> {
     pack(system, prepared(system, host)?)
 }
 
-/// The same, to be recorded while it runs.
+/// The same, to be recorded while it runs: devices of a VM, and what passes the wires.
 pub fn build_recorded(
     system: &System,
     host: Option<&str>,
-    wanted: &Wanted,
-) -> Result<(Built, Recording)> {
+    devices: Option<&Wanted>,
+    wires: &tap::Wanted,
+) -> Result<(Built, Option<Recording>, Option<Taps>)> {
     let mut prepared = prepared(system, host)?;
-    let recording = recording::begin(system, &mut prepared, wanted)?;
-    Ok((pack(system, prepared)?, recording))
+    let recording = devices.map(|wanted| recording::begin(system, &mut prepared, wanted));
+    let recording = recording.transpose()?;
+    let taps = tap::begin(system, &mut prepared, wires)?;
+    Ok((pack(system, prepared)?, recording, taps))
 }
 
 fn prepared(system: &System, host: Option<&str>) -> Result<Prepared> {

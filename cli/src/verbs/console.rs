@@ -93,6 +93,7 @@ impl Console {
             qemu: &self.qemu,
             log: None,
             recording: None,
+            taps: None,
             show: false,
             interactive: true,
             ptys: Some(&ptys),

@@ -3,6 +3,7 @@ use crate::fault::{Fault, Result};
 use crate::machine::{End, Machine, Outcome};
 use crate::script::{Play, Script};
 use crate::system::System;
+use crate::tap::{self, Taps};
 use crate::trace::recording::{Recording, Told, Wanted};
 use crate::verbs::build::{self, Built};
 use clap::Args;
@@ -21,6 +22,7 @@ Examples:
   cargo reliquary run systems/two-hellos.toml --expect '@right:q ends' --send q --expect passed
   cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
   cargo reliquary run systems/vexpress-a9-linux.toml --record a9.trace.zst --expect '/ #'
+  cargo reliquary run systems/two-boards.toml --pcap lan.pcapng --record-wires wires.trace.zst
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
 --send the exit status is 0 only when every text was seen. Texts are looked for on the VMs'
@@ -51,6 +53,8 @@ pub struct Run {
     /// Record this VM's devices, of a system that has several.
     #[arg(long, value_name = "NAME", requires = "record")]
     record_vm: Option<String>,
+    #[command(flatten)]
+    wires: tap::Wanted,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -70,6 +74,7 @@ impl Run {
             record: None,
             record_device: Vec::new(),
             record_vm: None,
+            wires: tap::Wanted::default(),
             qemu,
         }
     }
@@ -81,20 +86,17 @@ impl Run {
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
         Play::new(&self.script, &names)?;
         let host = self.host.as_deref();
-        let (built, recording) = if self.record.is_some() {
-            let wanted = Wanted {
-                vm: self.record_vm.clone(),
-                devices: self.record_device.clone(),
-            };
-            let (built, recording) = build::build_recorded(&system, host, &wanted)?;
-            // A file that cannot be written is told before the run, not behind it.
-            if let Some(file) = &self.record {
-                crate::trace::file::write(file, b"")?;
-            }
-            (built, Some(RefCell::new(recording)))
-        } else {
-            (build::build(&system, host)?, None)
-        };
+        let wanted = self.record.is_some().then(|| Wanted {
+            vm: self.record_vm.clone(),
+            devices: self.record_device.clone(),
+        });
+        let (built, recording, taps) =
+            build::build_recorded(&system, host, wanted.as_ref(), &self.wires)?;
+        // A file that cannot be written is told before the run, not behind it.
+        if let Some(file) = &self.record {
+            crate::trace::file::write(file, b"")?;
+        }
+        let (recording, taps) = (recording.map(RefCell::new), taps.map(RefCell::new));
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
         let qemu = match &recording {
@@ -117,6 +119,7 @@ impl Run {
             qemu: &qemu,
             log: self.log.as_deref(),
             recording: recording.as_ref(),
+            taps: taps.as_ref(),
             show: true,
             interactive: !scripted,
             ptys: None,
@@ -125,6 +128,11 @@ impl Run {
         if let (Some(recording), Some(file)) = (recording, &self.record) {
             let told = recording.into_inner().close(file)?;
             anstream::eprintln!("{told}");
+        }
+        if let Some(taps) = taps {
+            for told in taps.into_inner().close()? {
+                anstream::eprintln!("{told}");
+            }
         }
         if let Some(fault) = outcome.fault_as_shown() {
             return Err(fault.into());
@@ -165,10 +173,30 @@ pub fn boot_recorded(
     to: &Path,
 ) -> Result<(Outcome, Told)> {
     let system = System::read(system)?;
-    let (built, recording) = build::build_recorded(&system, Some(host), wanted)?;
-    let recording = RefCell::new(recording);
-    let outcome = boot_built(&built, script, timeout, false, Some(&recording))?;
+    let nothing = tap::Wanted::default();
+    let (built, recording, _) = build::build_recorded(&system, Some(host), Some(wanted), &nothing)?;
+    let Some(recording) = recording.map(RefCell::new) else {
+        return Err(Fault::new("nothing is recorded").into());
+    };
+    let outcome = boot_built(&built, script, timeout, false, Some(&recording), None)?;
     Ok((outcome, recording.into_inner().close(to)?))
+}
+
+/// Boots a system with a script, shows nothing, and taps its wires: for tests.
+pub fn boot_tapped(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+    wanted: &tap::Wanted,
+) -> Result<(Outcome, Vec<tap::Told>)> {
+    let system = System::read(system)?;
+    let (built, _, taps) = build::build_recorded(&system, Some(host), None, wanted)?;
+    let Some(taps) = taps.map(RefCell::new) else {
+        return Err(Fault::new("nothing is tapped").into());
+    };
+    let outcome = boot_built(&built, script, timeout, false, None, Some(&taps))?;
+    Ok((outcome, taps.into_inner().close()?))
 }
 
 fn boot_by(
@@ -180,7 +208,7 @@ fn boot_by(
 ) -> Result<Outcome> {
     let system = System::read(system)?;
     let built = build::build(&system, Some(host))?;
-    boot_built(&built, script, timeout, icount, None)
+    boot_built(&built, script, timeout, icount, None, None)
 }
 
 fn boot_built(
@@ -189,6 +217,7 @@ fn boot_built(
     timeout: Duration,
     icount: bool,
     recording: Option<&RefCell<Recording>>,
+    taps: Option<&RefCell<Taps>>,
 ) -> Result<Outcome> {
     // Tests of one system run side by side: each has its own file.
     let folder = tempfile::tempdir().map_err(|error| Fault::new(error.to_string()))?;
@@ -206,6 +235,7 @@ fn boot_built(
         qemu: &qemu.unwrap_or_default(),
         log: None,
         recording,
+        taps,
         show: false,
         interactive: false,
         ptys: None,
