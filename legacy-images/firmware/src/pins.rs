@@ -180,16 +180,19 @@ pub fn answer(mut checks: Checks) -> ! {
     interrupts(true);
     drive(OUT, false);
 
+    let (mut edges, mut high) = (0, 0);
     for round in 1..=ROUNDS {
         until(&EDGES, round);
-        // The rounds begin with a falling edge, and pin 0 is low: the answer is the opposite.
+        // Pulses may come as soon as the last edge is answered.
         if round == ROUNDS {
             gpio().write(IBE, 0);
+            (edges, high) = (take(&EDGES), take(&HIGH));
         }
+        // The rounds begin with a falling edge, and pin 0 is low: the answer is the opposite.
         drive(OUT, !is_high());
     }
-    checks.equal("edges came", take(&EDGES), ROUNDS.into());
-    checks.equal("every second was high", take(&HIGH), u64::from(ROUNDS / 2));
+    checks.equal("edges came", edges, ROUNDS.into());
+    checks.equal("every second was high", high, u64::from(ROUNDS / 2));
     println!("edges done");
 
     for round in 1..=ROUNDS {
