@@ -13,6 +13,7 @@ pub mod hypervisor;
 pub mod images;
 pub mod line;
 pub mod machine;
+pub mod outside;
 pub mod progress;
 pub mod pty;
 pub mod screen;

@@ -1,6 +1,7 @@
 //! QEMU as the host of a built system: started, watched through the link, and ended.
 use crate::fault::{Doing, Fault, Result};
 use crate::line::{Edited, LineEdit};
+use crate::outside::{Outside, Waiting};
 use crate::pty::Ptys;
 use crate::screen::Screen;
 use crate::script::{Play, Script};
@@ -30,6 +31,8 @@ pub struct Machine<'a> {
     pub host: &'a Host,
     /// The VMs' names.
     pub vms: &'a [String],
+    /// The outside ends of its wires.
+    pub outside: &'a [Outside],
     /// What is typed and waited for.
     pub script: &'a Script,
     /// When to give up.
@@ -189,7 +192,7 @@ impl Machine<'_> {
     /// Boots it, and stays until it ends.
     pub fn run(&self) -> Result<Outcome> {
         let began = Instant::now();
-        let play = Play::new(self.script, self.vms)?;
+        let play = Play::new(self.script, self.vms, self.outside)?;
         let child = self
             .command()?
             .stdin(Stdio::piped())
@@ -224,7 +227,8 @@ impl Machine<'_> {
         let mut session = Session {
             keyboard: Keyboard::new(typed),
             decoder: Decoder::new(),
-            screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
+            screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show).with(self.outside),
+            waiting: Waiting::default(),
             play,
             recording: self.recording,
             taps: self.taps,
@@ -293,7 +297,8 @@ pub fn attach(
         keyboard: Keyboard::new(to),
         decoder: Decoder::new(),
         screen: Screen::new(vms, Symbols::of_elf(Path::new("")), false),
-        play: Play::new(&Script::default(), vms)?,
+        waiting: Waiting::default(),
+        play: Play::new(&Script::default(), vms, &[])?,
         recording: None,
         taps: None,
         scripted: false,
@@ -321,6 +326,8 @@ struct Session<'a> {
     keyboard: Keyboard,
     decoder: Decoder,
     screen: Screen,
+    /// What waits until a wire's outside end has room.
+    waiting: Waiting,
     play: Play,
     recording: Option<&'a RefCell<Recording>>,
     taps: Option<&'a RefCell<Taps>>,
@@ -341,8 +348,14 @@ impl Session<'_> {
         let mut done = None;
         loop {
             while let Some((channel, line)) = self.play.to_type() {
-                self.keyboard
-                    .type_at(channel, format!("{line}\r").as_bytes());
+                let line = format!("{line}\r");
+                match channel {
+                    Channel::Outside(wire) => self.waiting.put(wire, line.as_bytes()),
+                    channel => self.keyboard.type_at(channel, line.as_bytes()),
+                }
+            }
+            while let Some((channel, bytes)) = self.waiting.next() {
+                self.keyboard.type_at(channel, &bytes);
             }
             if self.scripted && self.play.is_done() {
                 let done = *done.get_or_insert_with(Instant::now);
@@ -389,6 +402,7 @@ impl Session<'_> {
         };
         let mut recording = self.recording.map(RefCell::borrow_mut);
         let mut taps = self.taps.map(RefCell::borrow_mut);
+        let waiting = &mut self.waiting;
         self.decoder.feed(bytes, &mut |event| match event {
             Event::Frame {
                 channel: Channel::Trace,
@@ -406,6 +420,10 @@ impl Session<'_> {
                     taps.fed(bytes);
                 }
             }
+            Event::Frame {
+                channel: Channel::Taken,
+                bytes,
+            } => waiting.heard(bytes),
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
                 if channel != Channel::Layout {
                     play.printed(channel, bytes);
@@ -435,9 +453,13 @@ impl Session<'_> {
                     );
                 }
             }
-            Event::Start => keyboard.machine_started(),
+            Event::Start => {
+                keyboard.machine_started();
+                waiting.machine_started();
+            }
             Event::Ack(ack) => {
                 if let Some(lost) = keyboard.heard(ack) {
+                    waiting.damaged();
                     damage(screen, &lost);
                 }
             }
@@ -447,8 +469,10 @@ impl Session<'_> {
 
     /// Somebody typed at a pty. At the monitor's it is a line, which nobody else shows.
     fn client(&mut self, channel: Channel, bytes: &[u8]) {
-        if channel != Channel::Monitor {
-            return self.keyboard.type_at(channel, bytes);
+        match channel {
+            Channel::Monitor => {}
+            Channel::Outside(wire) => return self.waiting.put(wire, bytes),
+            channel => return self.keyboard.type_at(channel, bytes),
         }
         let mut shown = Vec::new();
         for byte in bytes {
@@ -638,6 +662,7 @@ mod tests {
             elf: &image,
             host: &Host::find("qemu-virt").unwrap(),
             vms: &["echo".to_owned()],
+            outside: &[],
             script: &Script(script.to_vec()),
             timeout: Some(Duration::from_secs(timeout)),
             icount: false,

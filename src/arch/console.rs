@@ -7,7 +7,7 @@
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
 use super::uart::Uart;
-use super::{core_area, counter, gic, monitor, tap};
+use super::{core_area, counter, gic, monitor, tap, wires};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -213,6 +213,13 @@ pub fn record_all(channel: Channel, bytes: &mut VecDeque<u8>) {
     }
 }
 
+/// Sends a few bytes of a channel that no terminal shows.
+pub fn data(channel: Channel, bytes: &[u8]) {
+    OWES_FLUSH.store(true, Ordering::Relaxed);
+    let mut link = LINK.lock();
+    link.encode(|encoder, mut sink| encoder.data(channel, bytes, &mut sink));
+}
+
 /// Whether the link has room for an answer of the monitor's, or a few lines of the log.
 pub fn has_room() -> bool {
     LINK.lock().out.room() >= OUT_RESERVE
@@ -292,7 +299,7 @@ pub fn interrupt(intid: u32) -> bool {
     let mut link = LINK.lock();
     let mut wake = [false; CONSOLES];
     let mut lost = [0_usize; CONSOLES];
-    let mut dropped = 0;
+    let (mut dropped, mut outside) = ([0; 2], 0_u32);
     for _ in 0..256 {
         let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
             break;
@@ -312,7 +319,14 @@ pub fn interrupt(intid: u32) -> bool {
             Event::Frame {
                 channel: Channel::Monitor,
                 bytes,
-            } => dropped += bytes.len() - monitor::typed(bytes),
+            } => dropped[0] += bytes.len() - monitor::typed(bytes),
+            Event::Frame {
+                channel: Channel::Outside(wire),
+                bytes,
+            } => {
+                dropped[1] += bytes.len() - wires::typed(wire, bytes);
+                outside |= 1 << (wire & 31);
+            }
             _ => {}
         });
     }
@@ -320,8 +334,15 @@ pub fn interrupt(intid: u32) -> bool {
     link.encode(|encoder, mut sink| encoder.acknowledge(ack, &mut sink));
     drop(link);
     monitor::room();
+    (0..32)
+        .filter(|wire| outside & 1 << wire != 0)
+        .for_each(wires::wake);
+    let [dropped, out] = dropped;
     if dropped > 0 {
         log::warn!("monitor: {dropped} typed bytes lost, it has not read those before them");
+    }
+    if out > 0 {
+        log::warn!("wires: {out} bytes from outside lost, there is no such end, or no room");
     }
     for (vm, lost) in lost.iter().enumerate().filter(|(_, lost)| **lost > 0) {
         log::warn!("console of VM {vm}: {lost} typed bytes lost, its UART does not take them");

@@ -23,6 +23,7 @@ mod hidden_spsr;
 pub mod mailbox;
 pub mod mmu;
 pub mod monitor;
+pub mod outside;
 pub mod psci;
 pub mod recorder;
 mod registers;

@@ -9,6 +9,7 @@
 //! call of a device.
 
 use super::mailbox::{self, Mail};
+use super::outside::Outside;
 use super::{counter, tap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -53,6 +54,7 @@ impl<W> Shared<W> for Tapped<W> {
 struct Joined {
     wire: Wire,
     vms: Vec<usize>,
+    outside: Option<Outside>,
 }
 
 static WIRES: Once<Vec<Joined>> = Once::new();
@@ -64,13 +66,15 @@ pub fn open(specs: &[WireSpec]) {
     }
     WIRES.call_once(|| {
         let mut next = 0_u16;
-        let joined = specs.iter().map(|spec| {
-            let ends = spec.kind.ends();
+        let joined = specs.iter().enumerate().map(|(number, spec)| {
             let first = spec.tapped.then_some(next);
-            next = next.wrapping_add(ends.len() as u16);
+            next = next.wrapping_add(spec.kind.places() as u16);
+            let leads_outside = matches!(spec.kind, WireKind::Outside(_));
+            let ends = spec.kind.ends();
             Joined {
                 wire: made(&spec.kind, first),
                 vms: ends.iter().map(|end| usize::from(end.vm)).collect(),
+                outside: leads_outside.then(|| Outside::new(number as u8)),
             }
         });
         joined.collect()
@@ -85,6 +89,12 @@ fn made(kind: &WireKind, first: Option<u16>) -> Wire {
             for side in [Side::First, Side::Second] {
                 wire.connect(side, false);
             }
+            let wire = Mutex::new(wire);
+            Wire::Serial(Tapped { wire, first })
+        }
+        WireKind::Outside(_) => {
+            let mut wire = SerialWire::new(false);
+            wire.connect(Side::First, false);
             let wire = Mutex::new(wire);
             Wire::Serial(Tapped { wire, first })
         }
@@ -147,7 +157,7 @@ impl Ends {
                 }
                 let device = usize::from(end.device);
                 let at = match &spec.kind {
-                    WireKind::Serial { .. } if board.take_serial(device) => {
+                    WireKind::Serial { .. } | WireKind::Outside(_) if board.take_serial(device) => {
                         At::Serial(number, side_of(place))
                     }
                     WireKind::Ethernet(_) if board.take_frames(device, true) => {
@@ -212,7 +222,7 @@ impl Ends {
     /// comes out. Whether the link has something to send by that.
     pub fn carry(&mut self, vm: usize, board: &mut Board, world: &World<'_>) -> bool {
         let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
-        let (mut waits, mut more) = (false, false);
+        let (mut waits, mut more, mut sends) = (false, false, false);
         for end in &self.served {
             let wire = |number: &usize| {
                 joined
@@ -224,7 +234,19 @@ impl Ends {
                     let Some((Wire::Serial(wire), vms)) = wire(number) else {
                         continue;
                     };
+                    let outside = joined
+                        .get(*number)
+                        .and_then(|joined| joined.outside.as_ref());
+                    if let (Some(outside), Some(line)) = (outside, board.serial_line(end.device)) {
+                        waits |= outside.put_in(wire, line);
+                    }
                     let carried = board.carry_serial(world, end.device, wire, *side);
+                    if let Some(outside) = outside {
+                        let left = outside.take_out(wire);
+                        waits |= left.waits;
+                        more |= left.more;
+                        sends = true;
+                    }
                     if carried.tell {
                         tell(vms, side.other().place());
                     }
@@ -263,7 +285,7 @@ impl Ends {
         if more {
             mailbox::post(vm, Mail::WIRES);
         }
-        tap::pour()
+        tap::pour() | sends
     }
 
     /// The VM goes up or down: what is sent to one that is down is lost, and holds nobody up.
@@ -281,6 +303,12 @@ impl Ends {
                         && wire.with(|wire| wire.connect(*side, live))
                     {
                         tell(vms, side.other().place());
+                    }
+                    let outside = joined
+                        .get(*number)
+                        .and_then(|joined| joined.outside.as_ref());
+                    if let Some(outside) = outside.filter(|_| !live) {
+                        outside.forget();
                     }
                 }
                 At::Ethernet(number, port) => {
@@ -344,6 +372,21 @@ impl Ends {
                 _ => {}
             }
         }
+    }
+}
+
+/// Bytes from the link for the outside end of a wire. How many there was room for; the VM at its
+/// other end is then to be [woken](wake).
+pub fn typed(wire: u8, bytes: &[u8]) -> usize {
+    let joined = WIRES.get().and_then(|wires| wires.get(usize::from(wire)));
+    let outside = joined.and_then(|joined| joined.outside.as_ref());
+    outside.map_or(0, |outside| outside.typed(bytes))
+}
+
+/// Something has come for the VM at the first end of a wire.
+pub fn wake(wire: u8) {
+    if let Some(joined) = WIRES.get().and_then(|wires| wires.get(usize::from(wire))) {
+        tell(&joined.vms, 0);
     }
 }
 

@@ -206,6 +206,8 @@ pub enum WireKind {
         /// Characters arrive whether the receiver has room or not.
         faithful: bool,
     },
+    /// A serial port, and the developer's machine at the other end of the link.
+    Outside(WireEnd),
     /// Two Ethernet ports or more: a switch.
     Ethernet(Vec<WireEnd>),
     /// Two pins.
@@ -217,8 +219,19 @@ impl WireKind {
     pub fn ends(&self) -> Vec<WireEnd> {
         match self {
             Self::Serial { ends, .. } => ends.to_vec(),
+            Self::Outside(end) => Vec::from([*end]),
             Self::Ethernet(ends) => ends.clone(),
             Self::Pins(ends) => ends.iter().map(|(end, _)| *end).collect(),
+        }
+    }
+}
+
+impl WireKind {
+    /// How many ends it has, the outside one too.
+    pub fn places(&self) -> usize {
+        match self {
+            Self::Ethernet(ends) => ends.len(),
+            Self::Serial { .. } | Self::Outside(_) | Self::Pins(_) => 2,
         }
     }
 }

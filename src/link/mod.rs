@@ -44,6 +44,8 @@ pub enum Channel {
     Block,
     /// What passes wires that are tapped.
     Tap,
+    /// How much of what was sent to outside ends has been taken.
+    Taken,
     /// The outside end of the wire of this number (0 to 31).
     Outside(u8),
     /// Line ends between two channels' texts: for plain terminals; a decoder drops them.
@@ -61,6 +63,7 @@ impl Channel {
             Self::Trace => 0x12,
             Self::Block => 0x13,
             Self::Tap => 0x14,
+            Self::Taken => 0x15,
             Self::Layout => 0x1f,
             Self::Outside(wire) => 0x20 | wire & 0x1f,
         }
@@ -76,6 +79,7 @@ impl Channel {
             0x12 => Some(Self::Trace),
             0x13 => Some(Self::Block),
             0x14 => Some(Self::Tap),
+            0x15 => Some(Self::Taken),
             0x1f => Some(Self::Layout),
             wire @ 0x20..=0x3f => Some(Self::Outside(wire & 0x1f)),
             _ => None,

@@ -126,6 +126,7 @@ fn boot(bytes: &[u8], expect: &[&str], qemu: &[String]) -> Outcome {
         elf: &built.elf,
         host: &built.host,
         vms: &built.vms,
+        outside: &[],
         script: &script,
         timeout: Some(Duration::from_secs(60)),
         icount: false,

@@ -134,7 +134,11 @@ pub fn begin(system: &System, prepared: &mut Prepared, wanted: &Wanted) -> Resul
     Ok(Some(Taps {
         ends: ends()
             .map(|(wire, name)| End {
-                name: name.clone(),
+                name: match (name.as_str(), system.wires[wire].ends.first()) {
+                    // Of several, each is told by the other end.
+                    ("outside", Some(first)) => format!("{}:outside", first.text),
+                    _ => name.clone(),
+                },
                 wire,
             })
             .collect(),
@@ -215,6 +219,7 @@ fn recording(system: &System, to: &Path, ends: &[String]) -> Result<Recording> {
     let source = concat!("reliquary-", env!("CARGO_PKG_VERSION"));
     let mut header = Header::new(NO_BOARD, source);
     (header.observed.lines, header.observed.ports) = (true, true);
+    header.image = Some(system.name.clone());
     header.notes.push(format!(
         "what entered the wires of {}, in the host's time: --record-wires",
         crate::workspace::shown(&system.file).display()

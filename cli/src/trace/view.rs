@@ -75,10 +75,14 @@ impl View {
         }
         let named = board.unwrap_or(&reader.header().board);
         if named == NO_BOARD {
+            let mut ends = devices(None, reader.names(), reader.header());
+            for end in &mut ends {
+                "end of a wire".clone_into(&mut end.compatible);
+            }
             return Ok(Self {
                 header: reader.header().clone(),
                 model: "the wires of a system".to_owned(),
-                devices: devices(None, reader.names(), reader.header()),
+                devices: ends,
                 records,
                 lost: reader.lost(),
             });

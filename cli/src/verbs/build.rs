@@ -1,6 +1,7 @@
 //! `cargo reliquary build`.
 use crate::fault::{Doing, Result};
 use crate::hypervisor::{self, Footprint};
+use crate::outside::Outside;
 use crate::system::prepare::Prepared;
 use crate::system::{System, prepare};
 use crate::tap::{self, Taps};
@@ -66,6 +67,8 @@ pub struct Built {
     pub footprint: Footprint,
     /// The names of the VMs.
     pub vms: Vec<String>,
+    /// The outside ends of its wires.
+    pub outside: Vec<Outside>,
     /// The host that it was built for.
     pub host: crate::system::host::Host,
 }
@@ -126,6 +129,7 @@ fn pack(system: &System, prepared: Prepared) -> Result<Built> {
         elf: hypervisor.elf,
         footprint: hypervisor.footprint,
         vms,
+        outside: Outside::all(system),
         host,
     })
 }

@@ -1,6 +1,7 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
 use crate::machine::{End, Machine, Outcome};
+use crate::outside::Outside;
 use crate::script::{Play, Script};
 use crate::system::System;
 use crate::tap::{self, Taps};
@@ -84,7 +85,7 @@ impl Run {
         let system = System::read(&self.system)?;
         // A script that cannot be played is told before anything is built for it.
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
-        Play::new(&self.script, &names)?;
+        Play::new(&self.script, &names, &Outside::all(&system))?;
         let host = self.host.as_deref();
         let wanted = self.record.is_some().then(|| Wanted {
             vm: self.record_vm.clone(),
@@ -113,6 +114,7 @@ impl Run {
             elf: &built.elf,
             host: &built.host,
             vms: &built.vms,
+            outside: &built.outside,
             script: &self.script,
             timeout,
             icount: self.icount,
@@ -229,6 +231,7 @@ fn boot_built(
         elf: &built.elf,
         host: &built.host,
         vms: &built.vms,
+        outside: &built.outside,
         script,
         timeout: Some(timeout),
         icount,
