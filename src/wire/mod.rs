@@ -9,12 +9,14 @@
 //! - [`serial`]: two UARTs, characters each way, with what their line settings make of them.
 //! - [`ethernet`]: a learning switch.
 //! - [`pins`]: GPIO pins and interrupt lines, edge by edge.
+//! - [`tap`]: what enters wires, for captures and traces.
 //! - [`channel`]: messages between VMs whose software knows of them.
 
 pub mod channel;
 pub mod ethernet;
 pub mod pins;
 pub mod serial;
+pub mod tap;
 
 /// One of the two ends of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
