@@ -15,6 +15,7 @@ use reliquary::units::{HostPa, Ipa};
 use reliquary::vm::stage2::Backing;
 
 /// Host RAM that nothing else uses, given out in 2 MiB blocks.
+#[derive(Clone)]
 pub struct HostRam {
     free: Vec<Range<u64>>,
 }

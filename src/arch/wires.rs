@@ -8,8 +8,8 @@
 //! Lock order: a wire's lock is taken alone, for as long as a queue is changed, and never across a
 //! call of a device.
 
-use super::counter;
 use super::mailbox::{self, Mail};
+use super::{counter, let_go};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use reliquary::board::{Board, News, World};
@@ -229,6 +229,24 @@ impl Ends {
         self.waits = waits;
         if more {
             mailbox::post(vm, Mail::WIRES);
+        }
+    }
+
+    /// This core failed, perhaps with one of these wires in its hands: whoever has one after longer than
+    /// any use takes, has it no more.
+    pub fn let_go(&self) {
+        let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
+        for end in &self.served {
+            let (At::Serial(number, _) | At::Ethernet(number, _) | At::Pins(number, ..)) = end.at
+            else {
+                continue;
+            };
+            match joined.get(number).map(|joined| &joined.wire) {
+                Some(Wire::Serial(wire)) => let_go(wire),
+                Some(Wire::Ethernet(wire)) => let_go(wire),
+                Some(Wire::Pins(wire)) => let_go(wire),
+                None => {}
+            }
         }
     }
 

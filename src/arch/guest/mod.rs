@@ -13,6 +13,7 @@ mod interrupts;
 mod life;
 mod loading;
 mod orders;
+mod rebuild;
 mod seat;
 pub mod serve;
 mod windows;
@@ -126,11 +127,12 @@ impl Guest {
         forwarded: Vec<(u32, bool)>,
         controls: El2Controls,
         restart: Restart,
+        tally: &'static Tally,
     ) -> Self {
         Self {
             vm,
             hardware,
-            tally: Box::leak(Box::new(Tally::new(entries.len()))),
+            tally,
             stage2,
             number,
             vttbr,
@@ -513,6 +515,7 @@ impl Guest {
     fn attend(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         calls::answer(seat.vm, seat.cpu);
         if seat.cpu == 0 {
+            self.rebuild_if_due();
             self.take_late();
             self.take_mail(seat, vcpu);
         }

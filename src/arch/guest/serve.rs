@@ -18,7 +18,8 @@ pub fn fails_alone() -> bool {
     GUARDED[core_area::index()].swap(false, Ordering::Relaxed)
 }
 
-fn guard(on: bool) {
+/// From now on, until it is off again, a panic on this core concerns the VM that has it.
+pub(super) fn guard(on: bool) {
     GUARDED[core_area::index()].store(on, Ordering::Relaxed);
 }
 
@@ -250,7 +251,7 @@ extern "C" fn next_guest(area: &'static mut CoreArea) {
     choose(area);
 }
 
-/// The hypervisor failed while it ran for the VM that has this core: the VM is over, the core goes on.
+/// The hypervisor failed while it ran for the VM that has this core: its life is over, the core goes on.
 pub fn go_on_without_vm() -> ! {
     guard(false);
     let area = core_area::own();
@@ -262,8 +263,8 @@ pub fn go_on_without_vm() -> ! {
     let seat = &mut work.seats[work.current];
     seat.guest.break_hold();
     let (mut guest, seat, _) = area.live();
-    seat.state = State::Off;
-    Guest::after_panic(&mut guest);
+    (seat.state, seat.awaits) = (State::Off, None);
+    guest.after_panic(seat.cpu);
     drop(guest);
     // SAFETY: nothing of this stack is needed any more: what failed held its own VM only.
     unsafe { enter_next() }
