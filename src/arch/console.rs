@@ -119,6 +119,21 @@ impl Link {
         });
     }
 
+    /// What a VM's console has sent, as long as there is room.
+    fn take(&mut self, vm: usize, board: &mut Board, now: Instant) -> Drained {
+        let mut taken = Drained::Nothing;
+        while let Some(byte) = board.console_sent(now) {
+            self.encode(|encoder, mut sink| {
+                encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
+            });
+            if self.out.room() < OUT_RESERVE {
+                return Drained::Some;
+            }
+            taken = Drained::All;
+        }
+        taken
+    }
+
     fn pump(&mut self) {
         let Self {
             uart: Some(uart),
@@ -149,31 +164,19 @@ fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
 pub enum Drained {
     /// There was nothing.
     Nothing,
-    /// What the link had room for; there may be more.
+    /// What the link had room for, or nothing because another core had it; there may be more.
     Some,
     /// All there was.
     All,
 }
 
-/// Takes what a VM's console has sent, as long as the link has room.
+/// Takes what a VM's console has sent, as long as the link has room. A link that another core has is not
+/// waited for: that may be for as long as the host's UART takes.
 pub fn drain(vm: usize, board: &mut Board, now: Instant) -> Drained {
-    let Some(first) = board.console_sent(now) else {
-        return Drained::Nothing;
-    };
-    let mut link = LINK.lock();
     OWES_FLUSH.store(true, Ordering::Relaxed);
-    let mut byte = first;
-    loop {
-        link.encode(|encoder, mut sink| {
-            encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
-        });
-        if link.out.room() < OUT_RESERVE {
-            return Drained::Some;
-        }
-        match board.console_sent(now) {
-            Some(next) => byte = next,
-            None => return Drained::All,
-        }
+    match LINK.try_lock() {
+        Some(mut link) => link.take(vm, board, now),
+        None => Drained::Some,
     }
 }
 
@@ -182,8 +185,9 @@ pub fn drain_all(guest: &mut Guest) {
     let number = guest.number;
     let now = guest.vm.now(&guest.hardware);
     let board = guest.vm.board();
+    OWES_FLUSH.store(true, Ordering::Relaxed);
     for _ in 0..1000 {
-        if drain(number, board, now) == Drained::Nothing {
+        if LINK.lock().take(number, board, now) == Drained::Nothing {
             break;
         }
     }
@@ -252,15 +256,18 @@ pub fn report(_vm: usize, report: &dyn fmt::Display) {
 /// How long text may go unchecked, or a background console's text be held, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 10;
 
+/// The same in counter ticks.
+pub fn flush_after(hz: u64) -> u64 {
+    hz / 1000 * FLUSH_AFTER_MS
+}
+
 /// Whether the link owes a flush.
 static OWES_FLUSH: AtomicBool = AtomicBool::new(false);
 
 /// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
 #[inline]
 pub fn flush_due(hz: u64) -> Option<u64> {
-    OWES_FLUSH
-        .load(Ordering::Relaxed)
-        .then_some(hz / 1000 * FLUSH_AFTER_MS)
+    OWES_FLUSH.load(Ordering::Relaxed).then(|| flush_after(hz))
 }
 
 /// Sends what waits for more to come, when there is time.
@@ -268,6 +275,16 @@ pub fn flush_some() {
     if OWES_FLUSH.swap(false, Ordering::Relaxed) {
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
+    }
+}
+
+/// The same on behalf of a VM, which does not wait for another core: it, or this one, comes to it later.
+pub fn flush_if_free() {
+    if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+        match LINK.try_lock() {
+            Some(mut link) => link.encode(|encoder, mut sink| encoder.flush(&mut sink)),
+            None => OWES_FLUSH.store(true, Ordering::Relaxed),
+        }
     }
 }
 

@@ -96,16 +96,17 @@ impl Latency {
         self.elf = elf.to_path_buf();
         let file = std::fs::read(elf).doing(|| format!("cannot read {}", elf.display()))?;
         let image = ImageFacts::of(&file).ok_or_else(|| {
-            let what = format!("{} is not the hypervisor's ELF file", elf.display());
+            let what = format!("{} lacks `el2_vectors` or `{POLLS}`", elf.display());
             Faults::from(Fault::new(what))
         })?;
         let mut plugin = format!(
-            "file={},out={},head={:x},text={:x},vectors={:x}",
+            "file={},out={},head={:x},text={:x},vectors={:x},polls={:x}",
             self.file("plugin.so").display(),
             self.file("results").display(),
             image.head,
             image.text,
-            image.vectors
+            image.vectors,
+            image.polls
         );
         if each {
             plugin.push_str(",each=1");
@@ -161,7 +162,11 @@ struct ImageFacts {
     head: u32,
     text: u64,
     vectors: u64,
+    polls: u64,
 }
+
+/// The function that looks after a VM, once for each turn of the loop that polls.
+const POLLS: &str = "reliquary_el2::arch::guest::Guest::attend";
 
 impl ImageFacts {
     fn of(elf: &[u8]) -> Option<Self> {
@@ -169,10 +174,15 @@ impl ImageFacts {
         let text = file.section_by_name(".text")?;
         let head = text.data().ok()?.first_chunk()?;
         let symbol = |name| file.symbols().find(|symbol| symbol.name() == Ok(name));
+        let polls = file.symbols().find(|symbol| {
+            let name = symbol.name().unwrap_or_default();
+            format!("{:#}", rustc_demangle::demangle(name)) == POLLS
+        })?;
         Some(Self {
             head: u32::from_le_bytes(*head),
             text: text.size(),
             vectors: symbol("el2_vectors")?.address(),
+            polls: polls.address(),
         })
     }
 }

@@ -15,6 +15,8 @@
  *   text=HEX         how many bytes of the image are code
  *   vectors=HEX      where in it EL2's vectors are
  *   guest=CPU:HEX    an interrupt vector of the guest on this CPU; repeatable
+ *   polls=HEX        the function that looks after a VM, without `each`: its third time in one stretch
+ *                    polls for a timer whose interrupt QEMU's other thread has not raised yet
  *   each=1           count instruction by instruction: with -icount, a block that accesses a device is
  *                    left half-way and begun again
  */
@@ -48,7 +50,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define VECTORS 16
 #define TRACE (1 << 16)          /* blocks between two of the guest's that are remembered */
 
-enum { MASKED, DELIVERY, CHAIN, WAIT, TABLES };
+enum { MASKED, DELIVERY, CHAIN, WAIT, POLL, TABLES };
 /* How a stretch begins, if not at a vector of EL2's, whose offset it is then. */
 enum { WOKEN = 1, OPENED = 2 };
 /* How it ends. */
@@ -75,10 +77,11 @@ struct cpu {
     int booted, counts, in_guest;
     const struct block *last;    /* the block of EL2's that began last, not yet accounted for */
     uint64_t guest;              /* the guest's block that began last */
-    uint64_t masked, masked_wait, masked_begins, masked_from;
+    uint64_t masked, masked_wait, masked_poll, masked_begins, masked_from;
     uint64_t path, path_wait, path_begins, stays;
     const struct block *spin;    /* a block that ended with ISB, and when */
-    uint64_t spin_path;
+    uint64_t spin_path, spin_blocks;
+    uint64_t polls, poll_path, poll_blocks;
     size_t blocks;
     struct { const struct block *block; uint64_t count; } trace[TRACE];
 };
@@ -87,6 +90,7 @@ static struct results *results;
 static struct cpu *cpus;
 static uint32_t head;
 static uint64_t text_size, el2_vectors;
+static uint64_t polls_at;
 static int each;
 static const char *volatile image;
 static struct { uint64_t at[VECTORS]; int count; } guest_vectors[CPUS];
@@ -139,7 +143,7 @@ static void record(unsigned n, int which, uint64_t length, uint64_t wait,
 
 static void mask_begins(struct cpu *c, uint64_t kind)
 {
-    c->masked = c->masked_wait = 0;
+    c->masked = c->masked_wait = c->masked_poll = c->polls = 0;
     c->masked_begins = kind;
     c->masked_from = c->blocks;
 }
@@ -147,10 +151,12 @@ static void mask_begins(struct cpu *c, uint64_t kind)
 static void mask_ends(unsigned n, uint64_t how)
 {
     struct cpu *c = &cpus[n];
-    uint64_t own = c->masked - c->masked_wait;
-    record(n, MASKED, own, c->masked_wait, c->masked_begins, how, c->masked_from);
+    uint64_t out = c->masked_wait + c->masked_poll;
+    record(n, MASKED, c->masked - out, out, c->masked_begins, how, c->masked_from);
     if (c->masked_wait)
-        record(n, WAIT, c->masked_wait, c->masked_wait, c->masked_begins, how, c->masked_from);
+        record(n, WAIT, c->masked_wait, out, c->masked_begins, how, c->masked_from);
+    if (c->masked_poll)
+        record(n, POLL, c->masked_poll, out, c->masked_begins, how, c->masked_from);
 }
 
 /* Where an interrupt at the core may have come: behind the guest's last instruction, or in a WFI. */
@@ -185,9 +191,11 @@ static void settle(unsigned n)
         if (c->spin == last && c->path - c->spin_path <= 16) {
             c->masked_wait += c->path - c->spin_path;
             c->path_wait += c->path - c->spin_path;
+            c->blocks = c->spin_blocks;
         }
         c->spin = last;
         c->spin_path = c->path;
+        c->spin_blocks = c->blocks;
         break;
     default:
         break;
@@ -212,6 +220,15 @@ static void at_el2(unsigned n, void *data)
         mask_ends(n, TO_EL2);    /* back at once, without an instruction of the guest's */
         mask_begins(c, block->vector);
         c->stays++;
+    }
+    if (block->at == polls_at && polls_at && !each) {
+        if (++c->polls > 2) {
+            c->masked_poll += c->path - c->poll_path;
+            c->path_wait += c->path - c->poll_path;
+            c->blocks = c->poll_blocks;
+        }
+        c->poll_path = c->path;
+        c->poll_blocks = c->blocks;
     }
     c->last = block;
     uint64_t count = each ? 0 : block->count;
@@ -331,6 +348,7 @@ static int take(const char *argument)
     if (name == 4 && !strncmp(argument, "head", name)) head = strtoul(value, NULL, 16);
     else if (name == 4 && !strncmp(argument, "text", name)) text_size = strtoull(value, NULL, 16);
     else if (name == 7 && !strncmp(argument, "vectors", name)) el2_vectors = strtoull(value, NULL, 16);
+    else if (name == 5 && !strncmp(argument, "polls", name)) polls_at = strtoull(value, NULL, 16);
     else if (name == 4 && !strncmp(argument, "each", name)) each = value[0] == '1';
     else return -1;
     return 0;

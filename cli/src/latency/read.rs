@@ -8,7 +8,7 @@ const PLACES: usize = 512;
 const HISTOGRAM: usize = 64;
 const LONGEST: usize = 7 + 2 * PLACES;
 const TABLE: usize = 2 + HISTOGRAM + TOP * LONGEST;
-const CPU: usize = 1 + 4 * TABLE;
+const CPU: usize = 1 + 5 * TABLE;
 const MAGIC: u64 = 0x3143_4e45_5441_4c52;
 
 /// What was counted on one CPU.
@@ -25,6 +25,8 @@ pub struct Cpu {
     pub chain: Table,
     /// What masked stretches waited for another core's lock; it is in no other table.
     pub wait: Table,
+    /// What they polled for a timer that QEMU was late with; in no other table either.
+    pub poll: Table,
 }
 
 /// Stretches of one kind.
@@ -45,7 +47,7 @@ pub struct Table {
 pub struct Longest {
     /// Its instructions, without what it waited.
     pub length: u64,
-    /// Instructions that waited for a lock.
+    /// Instructions beside those, that waited for a lock or for QEMU.
     pub wait: u64,
     /// How it began.
     pub begins: Begins,
@@ -149,6 +151,7 @@ fn cpu(number: usize, words: &[u64]) -> Cpu {
         delivery: next(),
         chain: next(),
         wait: next(),
+        poll: next(),
     }
 }
 
@@ -253,6 +256,7 @@ mod tests {
             delivery: most(5),
             chain: most(16),
             wait: Table::default(),
+            poll: Table::default(),
         };
         assert_eq!(cpu.bound(), 16);
     }

@@ -3,6 +3,8 @@ use super::Measured;
 use super::read::{Begins, Cpu, Ends, Longest, Table};
 use std::fmt::{self, Display, Formatter};
 
+/// Stretches that are shown of a table.
+const SHOWN: usize = 4;
 /// Functions that are named of a stretch.
 const NAMED: usize = 5;
 
@@ -33,18 +35,19 @@ impl Measured {
         row(f, "to the guest's vector", &cpu.delivery)?;
         row(f, "the same, with exceptions between", &cpu.chain)?;
         row(f, "for another core's lock", &cpu.wait)?;
+        row(f, "for QEMU's timer", &cpu.poll)?;
         let bound = cpu.bound();
         writeln!(f, "  an interrupt is at the guest's vector after {bound}")?;
         for (what, table) in [
             ("masked", &cpu.masked),
             ("to the vector", &cpu.delivery),
             ("with exceptions between", &cpu.chain),
-            ("waits", &cpu.wait),
+            ("for another core's lock", &cpu.wait),
         ] {
             if !table.longest.is_empty() {
                 writeln!(f, "  the longest, {what}:")?;
             }
-            for one in &table.longest {
+            for one in table.longest.iter().take(SHOWN) {
                 self.longest(f, one)?;
             }
         }
@@ -63,7 +66,7 @@ impl Measured {
         let shares: Vec<String> = functions
             .iter()
             .take(NAMED)
-            .map(|(name, count)| format!("{name} {count}"))
+            .map(|(name, count)| format!("{} {count}", short(name)))
             .collect();
         writeln!(f, "             {}", shares.join(", "))
     }
@@ -81,6 +84,22 @@ impl Measured {
         functions.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         functions
     }
+}
+
+/// The last two parts of a function's path; of a method of a trait's, the type is the first of them.
+fn short(name: &str) -> String {
+    let name = match name
+        .strip_prefix('<')
+        .and_then(|rest| rest.split_once(" as "))
+    {
+        Some((of, rest)) => format!("{of}::{}", rest.rsplit("::").next().unwrap_or(rest)),
+        None => name.replace("::{{closure}}", ""),
+    };
+    let mut parts = name.rsplit("::");
+    let (last, before) = (parts.next().unwrap_or_default(), parts.next());
+    // `<impl path::Type>::method`
+    let before = before.map(|part| part.trim_end_matches('>'));
+    before.map_or_else(|| last.to_owned(), |before| format!("{before}::{last}"))
 }
 
 fn row(f: &mut Formatter<'_>, what: &str, table: &Table) -> fmt::Result {
@@ -116,5 +135,32 @@ impl Display for Ends {
             Self::Again => "the next exception",
             Self::Other(_) => "an end that is not known",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn functions_are_named_by_type_and_method() {
+        for (name, due) in [
+            ("guest_sync", "guest_sync"),
+            ("reliquary::link::encoder::Encoder::raw", "Encoder::raw"),
+            (
+                "reliquary::board::machine::near::<impl reliquary::board::machine::Board>::write_near",
+                "Board::write_near",
+            ),
+            (
+                "<reliquary::emul::pl011::Pl011 as reliquary::emul::Device>::peek",
+                "Pl011::peek",
+            ),
+            (
+                "reliquary_el2::arch::console::Link::encode::{{closure}}",
+                "Link::encode",
+            ),
+        ] {
+            assert_eq!(short(name), due);
+        }
     }
 }

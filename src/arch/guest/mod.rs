@@ -373,7 +373,11 @@ impl Guest {
             News::default()
         } | self.wires.waiting();
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
-        let flush = self.flush_due();
+        // What is left is taken at the flush, should no exit come before it.
+        let left = drained == console::Drained::Some;
+        let flush = self
+            .flush_due()
+            .or(left.then(|| console::flush_after(self.hardware.hz())));
         if flush.is_some() != seat.flush_at.is_some() {
             self.arm(seat, self.vm.deadline(), flush);
         }
