@@ -4,10 +4,11 @@
 //! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder,
 //! the UART, [`KEPT`]'s reader and an [`Input`]; an [`Input`]'s lock is taken last.
 
+use super::core_area::{self, CORES_MAX};
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
 use super::uart::Uart;
-use super::{core_area, counter, gic, monitor};
+use super::{counter, gic, monitor};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -173,7 +174,7 @@ pub enum Drained {
 /// Takes what a VM's console has sent, as long as the link has room. A link that another core has is not
 /// waited for: that may be for as long as the host's UART takes.
 pub fn drain(vm: usize, board: &mut Board, now: Instant) -> Drained {
-    OWES_FLUSH.store(true, Ordering::Relaxed);
+    owes_flush().store(true, Ordering::Relaxed);
     match LINK.try_lock() {
         Some(mut link) => link.take(vm, board, now),
         None => Drained::Some,
@@ -185,7 +186,7 @@ pub fn drain_all(guest: &mut Guest) {
     let number = guest.number;
     let now = guest.vm.now(&guest.hardware);
     let board = guest.vm.board();
-    OWES_FLUSH.store(true, Ordering::Relaxed);
+    owes_flush().store(true, Ordering::Relaxed);
     for _ in 0..1000 {
         if LINK.lock().take(number, board, now) == Drained::Nothing {
             break;
@@ -199,7 +200,7 @@ const RECORD_AT_ONCE: usize = 8 * PAYLOAD_LIMIT;
 /// Sends recorded bytes, as long as the link has room beside the consoles.
 pub fn record(bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
-    OWES_FLUSH.store(true, Ordering::Relaxed);
+    owes_flush().store(true, Ordering::Relaxed);
     for _ in 0..RECORD_AT_ONCE / PAYLOAD_LIMIT {
         if bytes.is_empty() || link.out.room() < 2 * OUT_RESERVE {
             break;
@@ -211,7 +212,7 @@ pub fn record(bytes: &mut VecDeque<u8>) {
 /// Sends all of them, and waits for the UART while it moves.
 pub fn record_all(bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
-    OWES_FLUSH.store(true, Ordering::Relaxed);
+    owes_flush().store(true, Ordering::Relaxed);
     while !bytes.is_empty() {
         link.record(bytes);
     }
@@ -261,37 +262,48 @@ pub fn flush_after(hz: u64) -> u64 {
     hz / 1000 * FLUSH_AFTER_MS
 }
 
-/// Whether the link owes a flush.
-static OWES_FLUSH: AtomicBool = AtomicBool::new(false);
+/// Whether the link owes a flush for what this core put there. Each core sees to its own: a VM that
+/// prints nothing is not interrupted for others that do.
+static OWES_FLUSH: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
+
+/// This core's.
+#[inline]
+fn owes_flush() -> &'static AtomicBool {
+    &OWES_FLUSH[core_area::index()]
+}
 
 /// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
 #[inline]
 pub fn flush_due(hz: u64) -> Option<u64> {
-    OWES_FLUSH.load(Ordering::Relaxed).then(|| flush_after(hz))
+    owes_flush()
+        .load(Ordering::Relaxed)
+        .then(|| flush_after(hz))
 }
 
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
-    if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+    if owes_flush().swap(false, Ordering::Relaxed) {
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
 }
 
-/// The same on behalf of a VM, which does not wait for another core: it, or this one, comes to it later.
+/// The same on behalf of a VM, which does not wait for another core: it comes to it later.
+#[cold]
+#[inline(never)]
 pub fn flush_if_free() {
-    if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+    if owes_flush().swap(false, Ordering::Relaxed) {
         match LINK.try_lock() {
             Some(mut link) => link.encode(|encoder, mut sink| encoder.flush(&mut sink)),
-            None => OWES_FLUSH.store(true, Ordering::Relaxed),
+            None => owes_flush().store(true, Ordering::Relaxed),
         }
     }
 }
 
 /// Sends everything, and waits until the UART has it.
 pub fn flush() {
-    flush_some();
     let mut link = LINK.lock();
+    link.encode(|encoder, mut sink| encoder.flush(&mut sink));
     for _ in 0..10_000_000 {
         if link.out.is_empty() {
             break;
