@@ -269,7 +269,7 @@ static OWES_FLUSH: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; 
 /// This core's.
 #[inline]
 fn owes_flush() -> &'static AtomicBool {
-    &OWES_FLUSH[core_area::index()]
+    &OWES_FLUSH[core_area::index() % CORES_MAX] // no check is left of it
 }
 
 /// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
