@@ -187,8 +187,8 @@ impl ImageFacts {
     }
 }
 
-/// Where the interrupts of a VM's image begin, as far as that can be known: an ELF file has a symbol
-/// `vectors`, and AArch32 has two places besides.
+/// Where the interrupts of a VM's image begin, as far as that can be known: an ELF file has
+/// symbols for them, and AArch32 has two places besides.
 fn vectors_of(system: &System, vm: &PreparedVm) -> Result<Vec<u64>> {
     let wide = vm.board.wide;
     let mut bases = if wide {
@@ -200,7 +200,7 @@ fn vectors_of(system: &System, vm: &PreparedVm) -> Result<Vec<u64>> {
     if let Some(Image::Elf(file)) = of_system.map(|one| &one.image) {
         let file = file.find(&system.file, wide)?;
         let bytes = std::fs::read(&file).doing(|| format!("cannot read {}", file.display()))?;
-        bases.extend(symbol(&bytes, "vectors"));
+        bases.extend(bases_in(&bytes));
     }
     let offsets = if wide { &WIDE[..] } else { &NARROW };
     let all = bases
@@ -209,9 +209,14 @@ fn vectors_of(system: &System, vm: &PreparedVm) -> Result<Vec<u64>> {
     Ok(all.collect())
 }
 
-fn symbol(elf: &[u8], name: &str) -> Option<u64> {
-    let file = object::File::parse(elf).ok()?;
-    let mut symbols = file.symbols();
-    let found = symbols.find(|symbol| symbol.name() == Ok(name))?;
-    Some(found.address())
+/// Symbols called `vectors`, or something and `_vectors`.
+fn bases_in(elf: &[u8]) -> Vec<u64> {
+    let Ok(file) = object::File::parse(elf) else {
+        return Vec::new();
+    };
+    let named = file.symbols().filter(|symbol| {
+        let name = symbol.name().unwrap_or_default();
+        name == "vectors" || name.ends_with("_vectors")
+    });
+    named.map(|symbol| symbol.address()).collect()
 }

@@ -47,7 +47,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define CPUS 8
 #define TOP 8                    /* longest ones that are kept, of each table */
 #define PLACES 512               /* blocks of one of them that are told */
-#define VECTORS 16
+#define VECTORS 64
 #define TRACE (1 << 16)          /* blocks between two of the guest's that are remembered */
 
 enum { MASKED, DELIVERY, CHAIN, WAIT, POLL, TABLES };
@@ -81,7 +81,7 @@ struct cpu {
     uint64_t path, path_wait, path_begins, stays;
     const struct block *spin;    /* a block that ended with ISB, and when */
     uint64_t spin_path, spin_blocks;
-    uint64_t polls, poll_path, poll_blocks;
+    uint64_t polls, poll_path, poll_wait, poll_blocks;
     size_t blocks;
     struct { const struct block *block; uint64_t count; } trace[TRACE];
 };
@@ -223,11 +223,13 @@ static void at_el2(unsigned n, void *data)
     }
     if (block->at == polls_at && polls_at && !each) {
         if (++c->polls > 2) {
-            c->masked_poll += c->path - c->poll_path;
-            c->path_wait += c->path - c->poll_path;
+            uint64_t turn = c->path - c->poll_path - (c->masked_wait - c->poll_wait);
+            c->masked_poll += turn;
+            c->path_wait += turn;
             c->blocks = c->poll_blocks;
         }
         c->poll_path = c->path;
+        c->poll_wait = c->masked_wait;
         c->poll_blocks = c->blocks;
     }
     c->last = block;

@@ -57,7 +57,7 @@ pub struct Run {
     #[arg(long, conflicts_with = "record")]
     latency: bool,
     /// Where a guest's interrupts begin, for --latency; repeatable. It is known of a 32-bit guest
-    /// with vectors at 0 or 0xffff0000, and of an ELF file with a symbol `vectors`.
+    /// with vectors at 0 or 0xffff0000, and of an ELF file with symbols `vectors` or `..._vectors`.
     #[arg(long, value_name = "VM=ADDRESS", requires = "latency", value_parser = vector)]
     vector: Vec<(String, u64)>,
     /// Further arguments of QEMU.
