@@ -7,6 +7,7 @@ use crate::arch::guest::calls::Places;
 use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, Tally, calls, serve};
 use crate::arch::guest_memory::{GuestMemory, HostRam, SharedMemory};
 use crate::arch::hardware::Hardware;
+use crate::arch::hidden_spsr;
 use crate::arch::monitor::{self, Known};
 use crate::arch::psci::{self, Conduit};
 use crate::arch::stage2_tables::Stage2Tables;
@@ -137,6 +138,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     if work.iter().all(|core| core.seats.is_empty()) {
         return Err("no VM can be started".to_string());
     }
+    hidden_spsr::find_out();
     let mut work = work.into_iter();
     let area = core_area::prepare_own(work.next().unwrap_or_default());
     log::info!(

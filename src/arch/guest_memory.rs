@@ -304,12 +304,6 @@ impl GuestMemory {
         Some(())
     }
 
-    /// Writes to this VM's own host memory, RAM or not.
-    pub fn host_write(&self, host: u64, from: &[u8]) -> Result<(), Unbacked> {
-        copy_in(self.own(host, from.len())?, from);
-        Ok(())
-    }
-
     /// `host`, if so many bytes there are of one piece of this VM.
     fn own(&self, host: u64, bytes: usize) -> Result<u64, Unbacked> {
         let end = host.checked_add(bytes as u64).ok_or(Unbacked)?;

@@ -19,7 +19,7 @@ pub mod gic;
 pub mod guest;
 pub mod guest_memory;
 pub mod hardware;
-mod hidden_spsr;
+pub mod hidden_spsr;
 pub mod mailbox;
 pub mod mmu;
 pub mod monitor;

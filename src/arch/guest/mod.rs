@@ -36,7 +36,7 @@ use reliquary::units::{Ipa, ns_for, ticks_in};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
-use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
+use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm, hypercall};
 pub use seat::{GuestCell, Seat, State};
 pub use windows::{Image, Place};
 
@@ -605,7 +605,7 @@ fn looked(area: &mut CoreArea) {
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
     guest.tally.exit(esr);
-    let after = if guest.channels.is_some() && guest.vm.is_hypercall(seat.cpu, vcpu, esr) {
+    let after = if guest.channels.is_some() && hypercall::is_call(vcpu, esr) {
         guest.hypercall(seat, vcpu)
     } else {
         guest.sync(seat, vcpu, esr)

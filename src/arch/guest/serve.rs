@@ -7,8 +7,8 @@ use crate::arch::registers::msr;
 use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt};
 use core::sync::atomic::{AtomicBool, Ordering};
 use reliquary::sched::{Choice, Wants};
-use reliquary::vm::Vcpu;
 use reliquary::vm::el2_controls::hcr;
+use reliquary::vm::{Vcpu, banks};
 
 /// Cores that run a guest's code in the guarded region now: a panic there stops one VM.
 static GUARDED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
@@ -66,11 +66,11 @@ impl CoreArea {
         let (work, vcpu) = self.parts();
         let leaves = &mut work.seats[work.current];
         // SAFETY: a seat of this core, which holds no VM now.
-        let guest = unsafe { leaves.guest.hold() };
+        let mut guest = unsafe { leaves.guest.hold() };
         guest.hand_over(leaves);
-        let hides = guest.vm.hidden_spsr(vcpu).is_some();
+        banks::show(vcpu, &mut guest.hardware);
         drop(guest);
-        leaves.context.save(vcpu, hides);
+        leaves.context.save(vcpu);
         if core::mem::take(&mut leaves.timer_forwarded) {
             // It comes again, should the guest still have to deal with it, when the guest is back.
             gic::deactivate(counter::VIRTUAL_TIMER);
@@ -80,7 +80,7 @@ impl CoreArea {
         let (work, vcpu) = self.parts();
         let comes = &mut work.seats[to];
         // SAFETY: a seat of this core, which holds no VM now.
-        let guest = unsafe { comes.guest.hold() };
+        let mut guest = unsafe { comes.guest.hold() };
         if comes.state == State::Ready {
             comes.comes(guest.began);
         }
@@ -88,6 +88,7 @@ impl CoreArea {
         comes.armed = None;
         guest.load_controls(comes);
         barrier_isb();
+        banks::settle(vcpu, &mut guest.hardware);
         if vm == comes.vm && cpu != comes.cpu {
             // Two CPUs of a board may have different tables behind the same ASID.
             // SAFETY: makes walks happen again.
