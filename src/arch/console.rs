@@ -257,11 +257,6 @@ pub fn report(_vm: usize, report: &dyn fmt::Display) {
 /// How long text may go unchecked, or a background console's text be held, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 10;
 
-/// The same in counter ticks.
-pub fn flush_after(hz: u64) -> u64 {
-    hz / 1000 * FLUSH_AFTER_MS
-}
-
 /// Whether the link owes a flush for what this core put there. Each core sees to its own: a VM that
 /// prints nothing is not interrupted for others that do.
 static OWES_FLUSH: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
@@ -277,7 +272,7 @@ fn owes_flush() -> &'static AtomicBool {
 pub fn flush_due(hz: u64) -> Option<u64> {
     owes_flush()
         .load(Ordering::Relaxed)
-        .then(|| flush_after(hz))
+        .then_some(hz / 1000 * FLUSH_AFTER_MS)
 }
 
 /// Sends what waits for more to come, when there is time.

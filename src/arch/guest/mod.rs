@@ -360,6 +360,7 @@ impl Guest {
         let mut drained = console::Drained::Nothing;
         if self.vm.board().console_sends() {
             let now = self.vm.now(&self.hardware);
+            // What is left is taken at the flush, should no exit come before it.
             drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
@@ -373,11 +374,7 @@ impl Guest {
             News::default()
         } | self.wires.waiting();
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
-        // What is left is taken at the flush, should no exit come before it.
-        let left = drained == console::Drained::Some;
-        let flush = self
-            .flush_due()
-            .or(left.then(|| console::flush_after(self.hardware.hz())));
+        let flush = self.flush_due();
         if flush.is_some() != seat.flush_at.is_some() {
             self.arm(seat, self.vm.deadline(), flush);
         }
