@@ -115,8 +115,6 @@ impl Guest {
     }
 
     /// What the link waits with, if it is time.
-    #[cold]
-    #[inline(never)]
     fn flush(&mut self, seat: &mut Seat) {
         if seat.flush_at.is_some_and(|at| counter::now() >= at) {
             seat.flush_at = None;

@@ -374,9 +374,12 @@ impl Guest {
             News::default()
         } | self.wires.waiting();
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
-        let flush = self.flush_due();
-        if flush.is_some() != seat.flush_at.is_some() {
-            self.arm(seat, self.vm.deadline(), flush);
+        // Only what was put on the link just now can make a flush due that was not.
+        if drained != console::Drained::Nothing || recorded {
+            let flush = self.flush_due();
+            if flush.is_some() != seat.flush_at.is_some() {
+                self.arm(seat, self.vm.deadline(), flush);
+            }
         }
     }
 
