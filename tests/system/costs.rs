@@ -40,7 +40,7 @@ const A32: [Row; 24] = [
     ("acknowledge and end", 1564, Some(450)),
     ("virtual timer, guest busy", 1600, None),
     ("virtual timer, guest in WFI", 2000, None),
-    ("SP804 interrupt, lateness", 2096, Some(350)),
+    ("SP804 interrupt, lateness", 2112, Some(350)),
     ("load with write-back, post-index", 257, Some(260)),
     ("load with write-back, pre-index", 257, Some(260)),
     ("load with write-back, of the UART", 280, None),
