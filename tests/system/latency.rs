@@ -43,7 +43,7 @@ fn core(measured: &Measured, number: usize) -> &Cpu {
 }
 
 /// The longest of those of a kind.
-fn most<'t>(longest: &'t [Longest], kind: impl Fn(&Longest) -> bool) -> &'t Longest {
+fn most(longest: &[Longest], kind: impl Fn(&Longest) -> bool) -> &Longest {
     let found = longest.iter().find(|one| kind(one));
     found.unwrap_or_else(|| panic!("none of this kind"))
 }

@@ -10,6 +10,7 @@ use crate::symbols::Symbols;
 use crate::system::prepare::{Prepared, PreparedVm};
 use crate::system::{Image, System};
 use object::{Object, ObjectSection, ObjectSymbol};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -114,7 +115,7 @@ impl Latency {
         for guest in &self.guests {
             for core in &guest.cores {
                 for vector in &guest.vectors {
-                    plugin.push_str(&format!(",guest={core}:{vector:x}"));
+                    let _ = write!(plugin, ",guest={core}:{vector:x}");
                 }
             }
         }

@@ -258,3 +258,17 @@ fn vector(text: &str) -> std::result::Result<(String, u64), String> {
     });
     parsed.ok_or_else(|| "write the VM's name and an address: press=0xffff0018".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::vector;
+
+    #[test]
+    fn a_vector_is_a_vms_name_and_an_address() {
+        let due = ("press".to_owned(), 0xffff_0018);
+        assert_eq!(vector("press=0xffff0018"), Ok(due));
+        for wrong in ["press", "press=18", "press=0xfoo", "0x18"] {
+            assert!(vector(wrong).is_err(), "{wrong}");
+        }
+    }
+}
