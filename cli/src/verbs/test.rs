@@ -35,7 +35,7 @@ const METAL: [&str; 8] = [
 ];
 
 /// The test programs that boot whole systems.
-const BOOTS: [&str; 11] = [
+const BOOTS: [&str; 12] = [
     "boots",
     "loadstore",
     "damage",
@@ -47,6 +47,7 @@ const BOOTS: [&str; 11] = [
     "channels",
     "isolation",
     "realtime",
+    "latency",
 ];
 
 /// What passed and what did not.

@@ -131,7 +131,7 @@ impl Guest {
             if let Some(recorder) = &mut self.recorder {
                 recorder.settle(self.vm.board());
             }
-            console::flush_some();
+            console::flush_if_free();
         }
     }
 

@@ -371,6 +371,7 @@ impl Guest {
         let mut drained = console::Drained::Nothing;
         if self.vm.board().console_sends() {
             let now = self.vm.now(&self.hardware);
+            // What is left is taken at the flush, should no exit come before it.
             drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
@@ -384,9 +385,12 @@ impl Guest {
             News::default()
         } | self.wires.waiting();
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
-        let flush = self.flush_due();
-        if flush.is_some() != seat.flush_at.is_some() {
-            self.arm(seat, self.vm.deadline(), flush);
+        // Only what was put on the link just now can make a flush due that was not.
+        if drained != console::Drained::Nothing || recorded {
+            let flush = self.flush_due();
+            if flush.is_some() != seat.flush_at.is_some() {
+                self.arm(seat, self.vm.deadline(), flush);
+            }
         }
     }
 
