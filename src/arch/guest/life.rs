@@ -6,6 +6,7 @@
 
 use super::account::Thousandths;
 use super::loading::Loading;
+use super::seat::Parked;
 use super::{After, Guest, Seat, State, calls};
 use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter};
@@ -303,19 +304,21 @@ impl Guest {
 impl Seat {
     /// Stands still: so does its timer.
     fn park(&mut self) {
-        self.waited = self.state == State::Waiting;
+        self.parked = Parked {
+            waited: self.state == State::Waiting,
+            timer_control: mrs!("cntv_ctl_el0"),
+        };
         self.state = State::Parked;
-        self.timer_control = mrs!("cntv_ctl_el0");
         msr!("cntv_ctl_el0", 0);
     }
 
     fn unpark(&mut self) {
-        self.state = if self.waited {
+        self.state = if self.parked.waited {
             State::Waiting
         } else {
             State::Ready
         };
         self.armed = None;
-        msr!("cntv_ctl_el0", self.timer_control);
+        msr!("cntv_ctl_el0", self.parked.timer_control);
     }
 }

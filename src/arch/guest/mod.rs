@@ -262,6 +262,15 @@ impl Guest {
         }
     }
 
+    /// The same after an interrupt, or a wait: where all was up to date before, the news tell what is not.
+    fn before_going_on(&mut self, seat: &mut Seat) -> After {
+        if self.is_as_it_was_left() {
+            self.before_return(seat)
+        } else {
+            self.before_entry(seat)
+        }
+    }
+
     /// Interrupt inputs, timer and console, as the board has them now.
     fn before_entry(&mut self, seat: &mut Seat) -> After {
         let news = self.vm.take_news() | self.waiting;
@@ -440,7 +449,7 @@ impl Guest {
     /// A WFI: the vCPU waits, unless an interrupt is there.
     fn wait(&mut self, seat: &mut Seat) -> After {
         self.idles(true);
-        let _ = self.before_entry(seat);
+        let _ = self.before_going_on(seat);
         let lines = self.vm.lines(seat.cpu);
         if lines.irq || lines.fiq {
             self.idles(false);
@@ -488,6 +497,21 @@ impl Guest {
         }
     }
 
+    /// Whether all of the VM is up to date but for its news: nothing waits, and no other CPU of it may have
+    /// changed anything.
+    pub(super) fn is_as_it_was_left(&self) -> bool {
+        self.at_once && self.told.len() == 1
+    }
+
+    /// Whether a vCPU that was to run, and now is, can be entered as it is: it left the core up to date,
+    /// and neither others nor time have changed anything since.
+    #[inline]
+    fn is_fresh(&self, seat: &mut Seat) -> bool {
+        core::mem::take(&mut seat.fresh)
+            && !calls::is_called(seat.vm, seat.cpu)
+            && seat.armed.is_none_or(|at| at > self.vm.now(&self.hardware))
+    }
+
     /// Looks after a vCPU that has just been given the core, or that is called: what is asked of its
     /// VM, and what time has brought. Whether it can be entered.
     fn attend(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
@@ -516,7 +540,8 @@ impl Guest {
             }
         }
         self.resample_forwarded();
-        if seat.state == State::Waiting {
+        let waits = seat.state == State::Waiting;
+        if waits {
             if seat.shares {
                 seat.comes(self.began);
             }
@@ -537,7 +562,11 @@ impl Guest {
                 }
             }
         }
-        let after = self.before_entry(seat);
+        let after = if waits {
+            self.before_going_on(seat)
+        } else {
+            self.before_entry(seat)
+        };
         if seat.state == State::Waiting {
             let over = if seat.awaits.is_some() {
                 self.wait_is_over(seat, vcpu)

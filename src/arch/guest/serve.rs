@@ -85,7 +85,6 @@ impl CoreArea {
             comes.comes(guest.began);
         }
         comes.context.load(vcpu);
-        comes.armed = None;
         guest.load_controls(comes);
         barrier_isb();
         banks::settle(vcpu, &mut guest.hardware);
@@ -150,10 +149,15 @@ pub(super) fn choose(area: &mut CoreArea) {
         let (mut guest, seat, vcpu) = area.live();
         seat.until = choice.until;
         guard(true);
-        if guest.attend(seat, vcpu) == After::Enter {
-            if seat.armed.is_none() || choice.until != u64::MAX {
-                let flush = console::flush_due(counter::hz());
-                guest.arm(seat, guest.vm.deadline(), flush);
+        let fresh = guest.is_fresh(seat);
+        if fresh || guest.attend(seat, vcpu) == After::Enter {
+            if seat.shares || seat.armed.is_none() {
+                let deadline = if fresh {
+                    seat.armed
+                } else {
+                    guest.vm.deadline()
+                };
+                guest.arm(seat, deadline, console::flush_due(counter::hz()));
             }
             return seat.time.begins();
         }
