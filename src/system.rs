@@ -1,34 +1,34 @@
 //! From a bare machine to the VMs of its bundle.
 
-use crate::arch::channels::{self, Channels};
+mod guests;
+
+use crate::arch::channels;
 use crate::arch::core_area::Work;
 use crate::arch::core_area::{self, CORES_MAX};
 use crate::arch::guest::calls::Places;
-use crate::arch::guest::{Guest, GuestCell, Image, Place, Seat, Tally, calls, serve};
-use crate::arch::guest_memory::{GuestMemory, HostRam, SharedMemory};
-use crate::arch::hardware::Hardware;
+use crate::arch::guest::{Guest, GuestCell, Seat, Tally, calls, serve};
+use crate::arch::guest_memory::{HostRam, SharedMemory};
+use crate::arch::hidden_spsr;
 use crate::arch::monitor::{self, Known};
 use crate::arch::psci::{self, Conduit};
-use crate::arch::stage2_tables::Stage2Tables;
 use crate::arch::uart::Uart;
-use crate::arch::wires::{self, Ends};
+use crate::arch::wires;
 use crate::arch::{self, arena, boot, console, counter, gic, mmu};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
+use reliquary::board::Plan;
 use reliquary::board::devicetree::Tree;
 use reliquary::board::devicetree::interrupts::Interrupt;
-use reliquary::board::plan::{NoSlot, WindowKind};
-use reliquary::board::{MapError, Plan};
-use reliquary::bundle::{self, Bundle, BundleError, Entry, VmSpec};
-use reliquary::emul::sd_card;
+use reliquary::bundle::{self, Bundle, VmSpec};
 use reliquary::sched;
-use reliquary::units::{HostPa, Ipa};
-use reliquary::vm::stage2::Stage2;
-use reliquary::vm::{Vcpu, Vm};
+use reliquary::units::HostPa;
 use spin::Once;
+
+use guests::Inputs;
+pub use guests::{part_of, rebuild};
 
 /// What the running machine needs to know of itself.
 struct Machine {
@@ -79,7 +79,6 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     })?;
     let machine = MACHINE.call_once(|| describe(&tree));
     let bundle = bundle?;
-    let vms = &bundle.manifest().vms;
 
     log::info!(
         "Reliquary {} at {:#x}, {} cores, system {}",
@@ -94,6 +93,11 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
     let shared = SharedMemory::take(&bundle.manifest().memories, &mut ram)
         .map_err(|why| format!("the memories that VMs share: {why}"))?;
+    let host = tree.blob();
+    let inputs = Inputs::keep(bundle, host, shared);
+    let bundle = &inputs.bundle;
+    let vms = &bundle.manifest().vms;
+    let mut grounds = Vec::with_capacity(vms.len());
     let cores = machine.mpidr.len();
     let mut work: Vec<Box<Work>> = (0..CORES_MAX).map(|_| Box::default()).collect();
     let mut plans: Vec<Plan> = Vec::with_capacity(vms.len());
@@ -108,15 +112,13 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         if let Some(core) = cores_of(spec).find(|core| *core >= cores) {
             log::error!("vm.{}: not started: the host has no core {core}", spec.name);
             known.push(known_as(spec, None));
+            grounds.push(None);
             continue;
         }
-        let guest = plan_guest(spec, &bundle, tree.blob(), &plans).and_then(|plan| {
-            let guest = build_guest(number, spec, &bundle, &plan, &mut ram, &shared);
-            plans.push(plan);
-            guest
-        });
-        let tally = guest.as_ref().ok().map(|guest| guest.tally);
-        known.push(known_as(spec, tally));
+        let tally: &'static Tally = Box::leak(Box::new(Tally::new(spec.cores.len())));
+        let (guest, ground) = guests::build(number, inputs, &mut plans, &mut ram, tally);
+        known.push(known_as(spec, guest.is_ok().then_some(tally)));
+        grounds.push(ground);
         match guest {
             Ok(guest) => {
                 let interrupts = guest.forwarded.iter().enumerate();
@@ -129,6 +131,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
             Err(why) => log::error!("vm.{}: not started: {why}", spec.name),
         }
     }
+    guests::keep(grounds);
     calls::place(places);
     monitor::open(known);
     for core in &mut work {
@@ -137,6 +140,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
     if work.iter().all(|core| core.seats.is_empty()) {
         return Err("no VM can be started".to_string());
     }
+    hidden_spsr::find_out();
     let mut work = work.into_iter();
     let area = core_area::prepare_own(work.next().unwrap_or_default());
     log::info!(
@@ -396,175 +400,4 @@ fn taken(tree: &Tree<'_>, _arena: u64) -> Vec<Range<u64>> {
         }
     }
     taken
-}
-
-/// A VM's board on this host, which gives it no device that one of `others` has.
-fn plan_guest(
-    spec: &VmSpec,
-    bundle: &Bundle<'static>,
-    host: &[u8],
-    others: &[Plan],
-) -> Result<Plan, String> {
-    let map = bundle.item_bytes(spec.map).map_err(|why| why.to_string())?;
-    let mut plan = Plan::read(map).map_err(|why| all_errors(&why))?;
-    plan.bind_host(host).map_err(|why| all_errors(&why))?;
-    if let Some(card) = spec.card {
-        let bytes = bundle.item(card.item).map_err(|why| why.to_string())?.size;
-        let card = sd_card::Config::holding(bytes, card.high_capacity, card.read_only)
-            .map_err(|why| format!("its card: {why:?}"))?;
-        plan.insert_card(card)
-            .map_err(|NoSlot| "its board has no slot for a card".to_string())?;
-    }
-    let taken = others
-        .iter()
-        .find_map(|other| plan.host_device_of_both(other));
-    match taken {
-        Some(node) => Err(format!(
-            "the host's device behind {node} is another VM's already"
-        )),
-        None => Ok(plan),
-    }
-}
-
-fn build_guest(
-    number: usize,
-    spec: &VmSpec,
-    bundle: &Bundle<'static>,
-    plan: &Plan,
-    ram: &mut HostRam,
-    shared: &SharedMemory,
-) -> Result<Guest, String> {
-    let damaged = |why: BundleError| why.to_string();
-    let a32 = matches!(spec.entry, Entry::A32 { .. });
-    if a32 && !arch::has_aarch32() {
-        return Err("its board is a 32-bit one, and this host has no AArch32 at EL1".to_string());
-    }
-    if plan.system_registers().is_some() && !gic::has_system_registers() {
-        return Err("its board has a GICv3, and this host has none".to_string());
-    }
-
-    let mut images = spec
-        .loads
-        .iter()
-        .map(|load| {
-            let bytes = bundle.item_bytes(load.item).map_err(damaged)?;
-            let to = place_of(plan, Ipa(load.at))
-                .ok_or_else(|| format!("nothing of its board holds an image at {:#x}", load.at))?;
-            Ok(Image { to, bytes })
-        })
-        .collect::<Result<Vec<_>, String>>()?;
-    let slot = plan.devices.iter().find(|device| device.card.is_some());
-    if let Some((card, (store, _))) = spec.card.zip(slot.and_then(|device| device.store)) {
-        let bytes = bundle.item_bytes(card.item).map_err(damaged)?;
-        let to = Place::Store(store, 0);
-        images.push(Image { to, bytes });
-    }
-    let memory =
-        GuestMemory::new(plan, ram, shared).map_err(|(node, why)| format!("{node}: {why}"))?;
-    let stage2 = Stage2::new(&mut Stage2Tables).map_err(|why| format!("stage 2: {why:?}"))?;
-    for window in &plan.windows {
-        if let WindowKind::PassThrough {
-            host: Some(at),
-            tap: true,
-            ..
-        } = window.kind
-        {
-            mmu::map(at.0, window.bytes, mmu::Rights::Device)
-                .map_err(|why| format!("{}: {why:?}", window.node))?;
-        }
-    }
-    let forwarded = plan
-        .host_interrupts
-        .iter()
-        .filter_map(|interrupt| {
-            let intid = interrupt.intid?;
-            gic::set_edge(intid, interrupt.edge);
-            Some((intid, false))
-        })
-        .collect();
-    let vm = Vm::new(&spec.name, plan, counter::hz()).map_err(|why| why.to_string())?;
-    // VMID 0 is no VM's.
-    let vttbr = stage2.root().0 | (number as u64 + 1) << 48;
-    let controls = vm.controls(spec.trap_wfi);
-    let others = spec.secondary.as_ref().map(registers_of);
-    let entries = (0..spec.cores.len())
-        .map(|cpu| {
-            if cpu == 0 {
-                Some(registers_of(&spec.entry))
-            } else {
-                others.clone()
-            }
-        })
-        .collect();
-    let mut guest = Guest::new(
-        vm,
-        Hardware { memory },
-        stage2,
-        number,
-        vttbr,
-        images,
-        entries,
-        forwarded,
-        controls,
-        spec.restart,
-    );
-    let wires = &bundle.manifest().wires;
-    guest.wires = Ends::of(number, guest.vm.board(), wires);
-    guest.channels = Channels::of(number, spec.channel_interrupt);
-    if let Some(devices) = &spec.record {
-        guest.record(devices);
-    }
-    guest
-        .map_windows()
-        .map_err(|(window, why)| format!("{}: {why:?}", plan.windows[window].node))?;
-    guest
-        .power_on()
-        .map_err(|_| "an image runs past its board's memory".to_string())?;
-    Ok(guest)
-}
-
-fn place_of(plan: &Plan, at: Ipa) -> Option<Place> {
-    plan.windows.iter().find_map(|window| {
-        let inside =
-            at.0.checked_sub(window.at.0)
-                .filter(|inside| *inside < window.bytes)?;
-        match window.kind {
-            WindowKind::Ram | WindowKind::Rom => Some(Place::Memory(at)),
-            WindowKind::DirectReads { store, offset, .. } => {
-                Some(Place::Store(store, offset + inside))
-            }
-            _ => None,
-        }
-    })
-}
-
-/// AArch32 registers where the architecture maps them: r13 and r14 of SVC are X19 and X18
-/// (DDI 0487, D1.20.1); those of the other entry modes follow the same table.
-fn registers_of(entry: &Entry) -> Vcpu {
-    match entry {
-        Entry::A64 { pc, pstate, x } => Vcpu {
-            x: *x,
-            pc: *pc,
-            spsr: *pstate,
-        },
-        Entry::A32 { pc, cpsr, r } => {
-            let mut vcpu = Vcpu {
-                x: [0; 31],
-                pc: u64::from(*pc & !1),
-                spsr: u64::from(*cpsr),
-            };
-            for (number, value) in r.iter().enumerate() {
-                vcpu.set_r(number as u8, *value);
-            }
-            vcpu
-        }
-    }
-}
-
-fn all_errors(errors: &[MapError]) -> String {
-    errors
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

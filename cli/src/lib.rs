@@ -11,6 +11,7 @@ pub mod fault;
 pub mod fidelity;
 pub mod hypervisor;
 pub mod images;
+pub mod latency;
 pub mod line;
 pub mod machine;
 pub mod outside;

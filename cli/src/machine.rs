@@ -354,7 +354,7 @@ impl Session<'_> {
                     channel => self.keyboard.type_at(channel, line.as_bytes()),
                 }
             }
-            while let Some((channel, bytes)) = self.waiting.next() {
+            while let Some((channel, bytes)) = self.waiting.to_send() {
                 self.keyboard.type_at(channel, &bytes);
             }
             if self.scripted && self.play.is_done() {

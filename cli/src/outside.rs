@@ -81,7 +81,7 @@ impl Waiting {
     }
 
     /// What may go now.
-    pub fn next(&mut self) -> Option<(Channel, Vec<u8>)> {
+    pub fn to_send(&mut self) -> Option<(Channel, Vec<u8>)> {
         self.0.iter_mut().find_map(|(wire, way)| {
             let under_way = way.sent.wrapping_sub(way.taken);
             // More than was sent has been taken: behind a damage.
@@ -111,7 +111,7 @@ mod tests {
         waiting.put(3, &all);
         waiting.put(5, b"x");
         let (mut came, mut other) = (Vec::new(), Vec::new());
-        while let Some((channel, bytes)) = waiting.next() {
+        while let Some((channel, bytes)) = waiting.to_send() {
             match channel {
                 Channel::Outside(3) => came.extend(bytes),
                 channel => other.push((channel, bytes)),
@@ -121,27 +121,27 @@ mod tests {
         assert_eq!(other, [(Channel::Outside(5), b"x".to_vec())]);
         while came.len() < all.len() {
             waiting.heard(&taken(3, came.len() as u32 - 24));
-            let (channel, bytes) = waiting.next().expect("there is room again");
+            let (channel, bytes) = waiting.to_send().expect("there is room again");
             assert_eq!(channel, Channel::Outside(3));
             came.extend(bytes);
         }
         assert_eq!(came, all);
-        assert_eq!(waiting.next(), None);
+        assert_eq!(waiting.to_send(), None);
     }
 
     #[test]
     fn what_was_lost_holds_nothing_up_and_a_new_start_counts_anew() {
         let mut waiting = Waiting::default();
         waiting.put(0, &[0; 2000]);
-        assert_eq!(waiting.next().map(|(_, bytes)| bytes.len()), Some(1024));
-        assert_eq!(waiting.next(), None);
+        assert_eq!(waiting.to_send().map(|(_, bytes)| bytes.len()), Some(1024));
+        assert_eq!(waiting.to_send(), None);
         waiting.damaged();
-        assert_eq!(waiting.next().map(|(_, bytes)| bytes.len()), Some(976));
+        assert_eq!(waiting.to_send().map(|(_, bytes)| bytes.len()), Some(976));
         // It took them after all.
         waiting.heard(&taken(0, 2000));
         waiting.put(0, &[0; 2000]);
-        assert_eq!(waiting.next().map(|(_, bytes)| bytes.len()), Some(1024));
+        assert_eq!(waiting.to_send().map(|(_, bytes)| bytes.len()), Some(1024));
         waiting.machine_started();
-        assert_eq!(waiting.next().map(|(_, bytes)| bytes.len()), Some(976));
+        assert_eq!(waiting.to_send().map(|(_, bytes)| bytes.len()), Some(976));
     }
 }

@@ -79,6 +79,15 @@ impl Symbols {
         Some(lines)
     }
 
+    /// The function that an address of the image is in, without those that were inlined into it.
+    pub fn function(&self, address: u64) -> String {
+        let found = self
+            .functions
+            .iter()
+            .find(|(at, size, _)| (*at..at + size.max(&1)).contains(&address));
+        found.map_or_else(|| "?".to_owned(), |(_, _, name)| demangled(name))
+    }
+
     fn name(&self, address: u64) -> Vec<String> {
         let mut names = Vec::new();
         if let Some(Ok(mut frames)) = self
@@ -102,11 +111,7 @@ impl Symbols {
             }
         }
         if names.is_empty() {
-            let found = self
-                .functions
-                .iter()
-                .find(|(at, size, _)| (*at..at + size.max(&1)).contains(&address));
-            names.push(found.map_or_else(|| "?".to_owned(), |(_, _, name)| demangled(name)));
+            names.push(self.function(address));
         }
         names
     }

@@ -47,10 +47,10 @@ impl Keyboard {
             self.started = true;
             self.encoder.start(&mut sink);
         }
-        if !matches!(console, Channel::Console(_)) {
-            self.encoder.data(console, bytes, &mut sink);
-        } else {
+        if matches!(console, Channel::Console(_)) {
             self.encoder.text(console, bytes, &mut sink);
+        } else {
+            self.encoder.data(console, bytes, &mut sink);
         }
         self.encoder.flush(&mut sink);
         if console == self.encoder.in_focus() {

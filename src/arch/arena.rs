@@ -1,9 +1,11 @@
 //! The only memory that is ever allocated: an arena behind the bundle, bumped until the
-//! guests start, then sealed. Nothing is given back.
+//! guests start, then sealed. Nothing is given back. A VM's objects have a part of it, in which they can
+//! be built again ([`again`]).
 
-use super::{boot, fault, mmu};
+use super::{boot, core_area, fault, mmu};
 use core::alloc::{GlobalAlloc, Layout};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use spin::Mutex;
 
 /// Bytes that the host tool reserves behind the bundle, by image_size in the Image header.
 pub const ARENA_BYTES: u64 = reliquary::bundle::ARENA_BYTES;
@@ -12,20 +14,27 @@ struct Arena {
     next: AtomicU64,
     end: AtomicU64,
     sealed: AtomicBool,
+    /// The core that builds in a part of it, though it is sealed.
+    builds: AtomicUsize,
 }
+
+const NOBODY: usize = usize::MAX;
 
 #[global_allocator]
 static ARENA: Arena = Arena {
     next: AtomicU64::new(0),
     end: AtomicU64::new(0),
     sealed: AtomicBool::new(false),
+    builds: AtomicUsize::new(NOBODY),
 };
 
 // SAFETY: every block handed out lies in the arena, is aligned as asked and overlaps no other:
-// `next` only grows, by compare-exchange.
+// `next` only grows, by compare-exchange, but where `again` gives up what was there.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if self.sealed.load(Ordering::Relaxed) {
+        if self.sealed.load(Ordering::Relaxed)
+            && self.builds.load(Ordering::Relaxed) != core_area::index()
+        {
             fault::allocation_after_boot(layout.size());
         }
         let mut next = self.next.load(Ordering::Relaxed);
@@ -70,6 +79,42 @@ pub fn open() -> u64 {
 pub fn seal(start: u64) -> u64 {
     ARENA.sealed.store(true, Ordering::Relaxed);
     ARENA.next.load(Ordering::Relaxed) - start
+}
+
+/// A part of the arena.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    from: u64,
+    to: u64,
+}
+
+/// Does something before the arena is sealed; what it allocates is in the part that is told.
+pub fn apart<T>(what: impl FnOnce() -> T) -> (T, Part) {
+    let from = ARENA.next.load(Ordering::Relaxed);
+    let made = what();
+    let to = ARENA.next.load(Ordering::Relaxed);
+    (made, Part { from, to })
+}
+
+/// Does something again after the arena is sealed, in the same part: it needs no more than it did.
+/// Where it does, its allocations fail.
+///
+/// # Safety
+///
+/// Nothing that lies in the part is used any more, not even to drop it.
+pub unsafe fn again<T>(part: Part, what: impl FnOnce() -> T) -> T {
+    static ONE: Mutex<()> = Mutex::new(());
+    let one = ONE.lock();
+    let kept = [&ARENA.next, &ARENA.end].map(|word| word.load(Ordering::Relaxed));
+    ARENA.next.store(part.from, Ordering::Relaxed);
+    ARENA.end.store(part.to, Ordering::Relaxed);
+    ARENA.builds.store(core_area::index(), Ordering::Relaxed);
+    let made = what();
+    ARENA.builds.store(NOBODY, Ordering::Relaxed);
+    ARENA.next.store(kept[0], Ordering::Relaxed);
+    ARENA.end.store(kept[1], Ordering::Relaxed);
+    drop(one);
+    made
 }
 
 /// Zeroed memory for page tables; its address.

@@ -13,6 +13,8 @@ global_asm!(
     tcr = const mmu::TCR,
     sctlr = const mmu::SCTLR,
 );
+global_asm!(include_str!("memcpy.S"));
+
 global_asm!(
     include_str!("vectors.S"),
     stack_bottom = const STACK_BOTTOM,

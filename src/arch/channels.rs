@@ -3,6 +3,7 @@
 //! Queues, locks and who waits are the library's (`reliquary::wire::channel`); here is the one static,
 //! and how a VM on another core is told: by mail, which it takes in its own time.
 
+use super::let_go;
 use super::mailbox::{self, Mail};
 use alloc::vec::Vec;
 use reliquary::bundle::{ChannelSpec, VmSpec};
@@ -42,6 +43,11 @@ impl Channels {
             line: line.map(|(device, input)| (usize::from(device), input)),
             level: false,
         })
+    }
+
+    /// This core failed, perhaps with one of the VM's channels in its hands.
+    pub fn let_go(&self, vm: usize) {
+        self.exchange.locks(vm).for_each(let_go);
     }
 
     /// The VM starts anew, or ends: what is in its channels is gone, and the others are told.

@@ -1,13 +1,15 @@
 //! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports, the
 //! monitor's commands and answers.
 //!
-//! Lock order: the tap's lock is taken before [`LINK`]; nothing is called with [`LINK`] held but the link's own encoder and decoder,
-//! the UART, [`KEPT`]'s reader and an [`Input`]; an [`Input`]'s lock is taken last.
+//! Lock order: the tap's lock is taken before [`LINK`]. Nothing is called with [`LINK`] held but the link's
+//! own encoder and decoder, the UART, [`KEPT`]'s reader, a wire that leads outside and an [`Input`]; a wire's
+//! lock and an [`Input`]'s are taken last.
 
+use super::core_area::{self, CORES_MAX};
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
 use super::uart::Uart;
-use super::{core_area, counter, gic, monitor, tap, wires};
+use super::{counter, gic, monitor, tap, wires};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -119,6 +121,21 @@ impl Link {
         });
     }
 
+    /// What a VM's console has sent, as long as there is room.
+    fn take(&mut self, vm: usize, board: &mut Board, now: Instant) -> Drained {
+        let mut taken = Drained::Nothing;
+        while let Some(byte) = board.console_sent(now) {
+            self.encode(|encoder, mut sink| {
+                encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
+            });
+            if self.out.room() < OUT_RESERVE {
+                return Drained::Some;
+            }
+            taken = Drained::All;
+        }
+        taken
+    }
+
     fn pump(&mut self) {
         let Self {
             uart: Some(uart),
@@ -149,31 +166,19 @@ fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
 pub enum Drained {
     /// There was nothing.
     Nothing,
-    /// What the link had room for; there may be more.
+    /// What the link had room for, or nothing because another core had it; there may be more.
     Some,
     /// All there was.
     All,
 }
 
-/// Takes what a VM's console has sent, as long as the link has room.
+/// Takes what a VM's console has sent, as long as the link has room. A link that another core has is not
+/// waited for: that may be for as long as the host's UART takes.
 pub fn drain(vm: usize, board: &mut Board, now: Instant) -> Drained {
-    let Some(first) = board.console_sent(now) else {
-        return Drained::Nothing;
-    };
-    let mut link = LINK.lock();
-    OWES_FLUSH.store(true, Ordering::Relaxed);
-    let mut byte = first;
-    loop {
-        link.encode(|encoder, mut sink| {
-            encoder.text(Channel::Console(vm as u8), &[byte], &mut sink);
-        });
-        if link.out.room() < OUT_RESERVE {
-            return Drained::Some;
-        }
-        match board.console_sent(now) {
-            Some(next) => byte = next,
-            None => return Drained::All,
-        }
+    owes_flush().store(true, Ordering::Relaxed);
+    match LINK.try_lock() {
+        Some(mut link) => link.take(vm, board, now),
+        None => Drained::Some,
     }
 }
 
@@ -182,8 +187,9 @@ pub fn drain_all(guest: &mut Guest) {
     let number = guest.number;
     let now = guest.vm.now(&guest.hardware);
     let board = guest.vm.board();
+    owes_flush().store(true, Ordering::Relaxed);
     for _ in 0..1000 {
-        if drain(number, board, now) == Drained::Nothing {
+        if LINK.lock().take(number, board, now) == Drained::Nothing {
             break;
         }
     }
@@ -195,7 +201,7 @@ const RECORD_AT_ONCE: usize = 8 * PAYLOAD_LIMIT;
 /// Sends recorded bytes, as long as the link has room beside the consoles.
 pub fn record(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
-    OWES_FLUSH.store(true, Ordering::Relaxed);
+    owes_flush().store(true, Ordering::Relaxed);
     for _ in 0..RECORD_AT_ONCE / PAYLOAD_LIMIT {
         if bytes.is_empty() || link.out.room() < 2 * OUT_RESERVE {
             break;
@@ -207,17 +213,26 @@ pub fn record(channel: Channel, bytes: &mut VecDeque<u8>) {
 /// Sends all of them, and waits for the UART while it moves.
 pub fn record_all(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
-    OWES_FLUSH.store(true, Ordering::Relaxed);
+    owes_flush().store(true, Ordering::Relaxed);
     while !bytes.is_empty() {
         link.record(channel, bytes);
     }
 }
 
-/// Sends a few bytes of a channel that no terminal shows.
-pub fn data(channel: Channel, bytes: &[u8]) {
-    OWES_FLUSH.store(true, Ordering::Relaxed);
-    let mut link = LINK.lock();
-    link.encode(|encoder, mut sink| encoder.data(channel, bytes, &mut sink));
+/// Sends what `fill` gives of a channel that no terminal shows, a few bytes. False: the link has no room,
+/// or another core has it, which is not waited for.
+pub fn data(channel: Channel, fill: impl FnOnce(&mut [u8; 64]) -> usize) -> bool {
+    owes_flush().store(true, Ordering::Relaxed);
+    let Some(mut link) = LINK
+        .try_lock()
+        .filter(|link| link.out.room() >= OUT_RESERVE)
+    else {
+        return false;
+    };
+    let mut bytes = [0; 64];
+    let count = fill(&mut bytes).min(bytes.len());
+    link.encode(|encoder, mut sink| encoder.data(channel, &bytes[..count], &mut sink));
+    true
 }
 
 /// Whether the link has room for an answer of the monitor's, or a few lines of the log.
@@ -259,30 +274,50 @@ pub fn report(_vm: usize, report: &dyn fmt::Display) {
 /// How long text may go unchecked, or a background console's text be held, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 10;
 
-/// Whether the link owes a flush.
-static OWES_FLUSH: AtomicBool = AtomicBool::new(false);
+/// Whether the link owes a flush for what this core put there. Each core sees to its own: a VM that
+/// prints nothing is not interrupted for others that do.
+static OWES_FLUSH: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
+
+/// This core's.
+#[inline]
+fn owes_flush() -> &'static AtomicBool {
+    &OWES_FLUSH[core_area::index() % CORES_MAX] // no check is left of it
+}
 
 /// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
 #[inline]
 pub fn flush_due(hz: u64) -> Option<u64> {
-    OWES_FLUSH
+    owes_flush()
         .load(Ordering::Relaxed)
         .then_some(hz / 1000 * FLUSH_AFTER_MS)
 }
 
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
-    if OWES_FLUSH.swap(false, Ordering::Relaxed) {
+    if owes_flush().swap(false, Ordering::Relaxed) {
         tap::pour();
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
 }
 
+/// The same on behalf of a VM, which does not wait for another core: it comes to it later.
+#[cold]
+#[inline(never)]
+pub fn flush_if_free() {
+    if owes_flush().swap(false, Ordering::Relaxed) {
+        tap::pour();
+        match LINK.try_lock() {
+            Some(mut link) => link.encode(|encoder, mut sink| encoder.flush(&mut sink)),
+            None => owes_flush().store(true, Ordering::Relaxed),
+        }
+    }
+}
+
 /// Sends everything, and waits until the UART has it.
 pub fn flush() {
-    flush_some();
     let mut link = LINK.lock();
+    link.encode(|encoder, mut sink| encoder.flush(&mut sink));
     for _ in 0..10_000_000 {
         if link.out.is_empty() {
             break;

@@ -92,6 +92,7 @@ pub static CORE_AREAS: CoreAreas =
     CoreAreas(UnsafeCell::new([const { CoreArea::new() }; CORES_MAX]));
 
 /// This core's number.
+#[inline]
 pub fn index() -> usize {
     let area = mrs!("tpidr_el2") as *const CoreArea;
     if area.is_null() {

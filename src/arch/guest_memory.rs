@@ -15,6 +15,7 @@ use reliquary::units::{HostPa, Ipa};
 use reliquary::vm::stage2::Backing;
 
 /// Host RAM that nothing else uses, given out in 2 MiB blocks.
+#[derive(Clone)]
 pub struct HostRam {
     free: Vec<Range<u64>>,
 }
@@ -302,12 +303,6 @@ impl GuestMemory {
         let piece = pieces.find(|piece| host.wrapping_sub(piece.host) < piece.bytes)?;
         self.code.set(*piece);
         Some(())
-    }
-
-    /// Writes to this VM's own host memory, RAM or not.
-    pub fn host_write(&self, host: u64, from: &[u8]) -> Result<(), Unbacked> {
-        copy_in(self.own(host, from.len())?, from);
-        Ok(())
     }
 
     /// `host`, if so many bytes there are of one piece of this VM.

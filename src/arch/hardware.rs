@@ -2,8 +2,7 @@
 
 use super::guest_memory::GuestMemory;
 use super::registers::{mrs, msr};
-use super::simd;
-use super::{barrier_dsb, barrier_isb, counter};
+use super::{barrier_dsb, barrier_isb, counter, hidden_spsr, simd};
 use reliquary::access::Width;
 use reliquary::memory::BoardMemory;
 use reliquary::units::{HostPa, Ipa};
@@ -165,19 +164,12 @@ impl Core for Hardware {
         self.memory.host_word(host)
     }
 
-    fn patch(&mut self, va: u64, word: u32) -> Option<u32> {
-        let whole = at!("s12e1r", va);
-        let host = (whole & 1 == 0).then(|| page_of(whole) | va & 0xfff)?;
-        let mut own = [0; 4];
-        self.memory.host_read(host, &mut own).ok()?;
-        self.memory.host_write(host, &word.to_le_bytes()).ok()?;
-        // The guest's instruction fetch may be by another alias and not cached at all.
-        // SAFETY: cache maintenance of mapped RAM changes no data.
-        unsafe {
-            core::arch::asm!("dc civac, {}", "dsb ish", "ic iallu", "dsb ish", "isb",
-                in(reg) host, options(nostack));
-        }
-        Some(u32::from_le_bytes(own))
+    fn hides_spsr(&self) -> bool {
+        hidden_spsr::hides()
+    }
+
+    fn change_banks(&mut self, from: u64, to: u64) {
+        hidden_spsr::change_mode(from, to);
     }
 
     fn memory(&self) -> &dyn BoardMemory {

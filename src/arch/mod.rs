@@ -19,7 +19,7 @@ pub mod gic;
 pub mod guest;
 pub mod guest_memory;
 pub mod hardware;
-mod hidden_spsr;
+pub mod hidden_spsr;
 pub mod mailbox;
 pub mod mmu;
 pub mod monitor;
@@ -46,6 +46,19 @@ pub fn barrier_isb() {
 #[inline]
 pub fn barrier_dsb() {
     dsb(SY);
+}
+
+/// Opens a lock that a core may have taken before it failed: whoever has it after longer than any use
+/// takes, has it no more.
+fn let_go<T>(lock: &spin::Mutex<T>) {
+    for _ in 0..1_000_000 {
+        if lock.try_lock().is_some() {
+            return;
+        }
+        core::hint::spin_loop();
+    }
+    // SAFETY: its holder has failed, and does not come back to it.
+    unsafe { lock.force_unlock() }
 }
 
 /// Sleeps until an interrupt is pending, masked or not.

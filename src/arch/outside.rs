@@ -11,8 +11,6 @@ use reliquary::link::Channel;
 use reliquary::wire::serial::{Sent, SerialWire};
 use reliquary::wire::{Passed, Shared, Side};
 
-/// Characters that go out at a time.
-const AT_ONCE: usize = 64;
 /// So many are taken before that is told, unless there are no more.
 const TOLD_EVERY: u32 = 256;
 
@@ -50,7 +48,8 @@ impl Outside {
     }
 
     /// What waits goes into the wire, with the settings of the UART at its other end, as if both had
-    /// been set alike. Whether something is left.
+    /// been set alike. Whether something is left to be
+    /// done.
     pub fn put_in(&self, wire: &impl Shared<SerialWire>, line: LineSettings) -> bool {
         let mut taken = self.taken.load(Ordering::Relaxed);
         let mut left = true;
@@ -65,41 +64,33 @@ impl Outside {
         }
         self.taken.store(taken, Ordering::Relaxed);
         let untold = taken.wrapping_sub(self.told.load(Ordering::Relaxed));
-        if untold >= TOLD_EVERY || (untold > 0 && !left) {
-            self.tell(taken);
-        }
-        left
+        let due = untold >= TOLD_EVERY || (untold > 0 && !left);
+        left || (due && !self.tell(taken))
     }
 
     /// What the wire holds for this end goes over the link, as far as that has room. A pty knows of no
     /// breaks: they end here.
     pub fn take_out(&self, wire: &impl Shared<SerialWire>) -> Left {
-        let waiting = wire.with(|wire| wire.waiting(Side::Second)) > 0;
-        if !waiting || !console::has_room() {
-            return Left {
-                more: false,
-                waits: waiting,
-            };
-        }
-        let mut bytes = [0; AT_ONCE];
-        let mut count = 0;
-        let (left, goes) = wire.with(|wire| {
-            for _ in 0..AT_ONCE {
-                let Some(sent) = wire.take(Side::Second) else {
-                    break;
-                };
-                if let Sent::Byte(byte) = sent {
-                    bytes[count] = byte;
-                    count += 1;
+        let mut more = false;
+        let take = |bytes: &mut [u8; 64]| {
+            let mut count = 0;
+            wire.with(|wire| {
+                for _ in 0..bytes.len() {
+                    let Some(sent) = wire.take(Side::Second) else {
+                        break;
+                    };
+                    if let Sent::Byte(byte) = sent {
+                        bytes[count] = byte;
+                        count += 1;
+                    }
                 }
-            }
-            (wire.waiting(Side::Second), wire.lets_go(Side::Second))
-        });
-        console::data(Channel::Outside(self.wire), &bytes[..count]);
-        Left {
-            more: left > 0 || goes,
-            waits: false,
-        }
+                more = wire.lets_go(Side::Second) || wire.waiting(Side::Second) > 0;
+            });
+            count
+        };
+        let waiting = wire.with(|wire| wire.waiting(Side::Second)) > 0;
+        let waits = waiting && !console::data(Channel::Outside(self.wire), take);
+        Left { more, waits }
     }
 
     /// The VM has ended: what was on its way to it is lost.
@@ -109,13 +100,20 @@ impl Outside {
             taken = taken.wrapping_add(1);
         }
         self.taken.store(taken, Ordering::Relaxed);
-        self.tell(taken);
+        let _ = self.tell(taken); // else when the next are
     }
 
-    fn tell(&self, taken: u32) {
-        self.told.store(taken, Ordering::Relaxed);
+    /// Whether the link had room for that.
+    fn tell(&self, taken: u32) -> bool {
         let [a, b, c, d] = taken.to_le_bytes();
         let record = [self.wire, 0, 0, 0, a, b, c, d];
-        console::data(Channel::Taken, &record);
+        let told = console::data(Channel::Taken, |bytes| {
+            bytes[..record.len()].copy_from_slice(&record);
+            record.len()
+        });
+        if told {
+            self.told.store(taken, Ordering::Relaxed);
+        }
+        told
     }
 }

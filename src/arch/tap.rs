@@ -3,7 +3,7 @@
 //!
 //! No VM waits for the link but one that has ended.
 
-use super::{console, counter};
+use super::{console, counter, let_go as open_lock};
 use reliquary::link::Channel;
 use reliquary::units::{Instant, ns_for};
 use reliquary::wire::Passed;
@@ -30,10 +30,11 @@ pub fn saw(end: u16, passed: Passed<'_>) {
     }
 }
 
-/// Gives the link what it has room for. Whether there was anything.
+/// Gives the link what it has room for, unless another core does. Whether there was anything.
 pub fn pour() -> bool {
-    let Some(tap) = TAP.get() else { return false };
-    let mut tap = tap.lock();
+    let Some(mut tap) = TAP.get().and_then(Mutex::try_lock) else {
+        return false;
+    };
     let bytes = tap.stream().bytes();
     let any = !bytes.is_empty();
     if any {
@@ -50,5 +51,12 @@ pub fn pour_all() {
         for _ in 0..2 {
             console::record_all(Channel::Tap, tap.stream().bytes());
         }
+    }
+}
+
+/// This core failed, perhaps with the tap in its hands.
+pub fn let_go() {
+    if let Some(tap) = TAP.get() {
+        open_lock(tap);
     }
 }

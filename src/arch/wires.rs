@@ -10,7 +10,7 @@
 
 use super::mailbox::{self, Mail};
 use super::outside::Outside;
-use super::{counter, tap};
+use super::{counter, let_go, tap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use reliquary::board::{Board, News, World};
@@ -286,6 +286,25 @@ impl Ends {
             mailbox::post(vm, Mail::WIRES);
         }
         tap::pour() | sends
+    }
+
+    /// This core failed, perhaps with one of these wires in its hands: whoever has one after longer than
+    /// any use takes, has it no more.
+    pub fn let_go(&self) {
+        tap::let_go();
+        let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
+        for end in &self.served {
+            let (At::Serial(number, _) | At::Ethernet(number, _) | At::Pins(number, ..)) = end.at
+            else {
+                continue;
+            };
+            match joined.get(number).map(|joined| &joined.wire) {
+                Some(Wire::Serial(wire)) => let_go(&wire.wire),
+                Some(Wire::Ethernet(wire)) => let_go(&wire.wire),
+                Some(Wire::Pins(wire)) => let_go(&wire.wire),
+                None => {}
+            }
+        }
     }
 
     /// The VM goes up or down: what is sent to one that is down is lost, and holds nobody up.

@@ -90,6 +90,8 @@ pub struct Choice {
 pub struct Schedule {
     seats: Vec<Seat>,
     policy: Policy,
+    /// Whose each slot is.
+    owners: Vec<Owners>,
     /// The length of all slots together.
     frame: u64,
     quantum: u64,
@@ -114,19 +116,53 @@ impl Among {
     }
 }
 
+/// Which seats of the core have a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owners {
+    Nobody,
+    One(usize),
+    /// Those of this VM.
+    Several(u8),
+}
+
+impl Owners {
+    fn of(slot: Slot, seats: &[Seat]) -> Self {
+        let Some(vm) = slot.vm else {
+            return Self::Nobody;
+        };
+        let mut own = seats.iter().enumerate().filter(|(_, seat)| seat.vm == vm);
+        match (own.next(), own.next()) {
+            (None, _) => Self::Nobody,
+            (Some((index, _)), None) => Self::One(index),
+            _ => Self::Several(vm),
+        }
+    }
+}
+
+/// A part of the cyclic schedule, at a moment.
+struct Part {
+    owners: Owners,
+    end: u64,
+    /// Whether the others may have what the owners leave.
+    slack: bool,
+}
+
 impl Schedule {
     /// A schedule of these seats. Equal ones change places every `quantum` ticks. A cyclic policy
     /// without a slot that lasts is one by priority.
     pub fn new(seats: Vec<Seat>, policy: Policy, quantum: u64) -> Self {
-        let frame = match &policy {
-            Policy::Priority => 0,
-            Policy::Cyclic { slots, .. } => slots
-                .iter()
-                .fold(0, |sum: u64, slot| sum.saturating_add(slot.ticks)),
+        let slots = match &policy {
+            Policy::Priority => &[][..],
+            Policy::Cyclic { slots, .. } => slots,
         };
+        let frame = slots
+            .iter()
+            .fold(0, |sum: u64, slot| sum.saturating_add(slot.ticks));
+        let owners = slots.iter().map(|slot| Owners::of(*slot, &seats)).collect();
         Self {
             seats,
             policy,
+            owners,
             frame,
             quantum: quantum.max(1),
             last: 0,
@@ -141,17 +177,18 @@ impl Schedule {
 
     /// Who runs at `now`, by what each seat wants.
     pub fn choose(&mut self, now: u64, wants: impl Fn(usize) -> Wants) -> Choice {
-        let Some((owner, end, slack)) = self.slot(now) else {
+        let Some(part) = self.part(now) else {
             return self.by_priority(Among::All, now, &wants);
         };
-        let owned = match owner {
-            Some(vm) => self.by_priority(Among::Of(vm), now, &wants),
-            None => Choice {
+        let owned = match part.owners {
+            Owners::Nobody => Choice {
                 run: None,
                 until: u64::MAX,
             },
+            Owners::One(seat) => self.alone(seat, now, wants(seat)),
+            Owners::Several(vm) => self.by_priority(Among::Of(vm), now, &wants),
         };
-        let choice = if owned.run.is_none() && slack {
+        let choice = if owned.run.is_none() && part.slack {
             let given = self.by_priority(Among::All, now, &wants);
             Choice {
                 run: given.run,
@@ -161,87 +198,112 @@ impl Schedule {
             owned
         };
         Choice {
-            until: choice.until.min(end),
+            until: choice.until.min(part.end),
             ..choice
         }
     }
 
-    /// The slot at `now`: whose it is, when it ends, whether its slack is given away.
-    fn slot(&self, now: u64) -> Option<(Option<u8>, u64, bool)> {
+    /// The part of the cyclic schedule at `now`; none if there is no such schedule.
+    fn part(&self, now: u64) -> Option<Part> {
         let Policy::Cyclic { slots, slack } = &self.policy else {
             return None;
         };
         let into = now.checked_rem(self.frame)?;
         let mut end = now.wrapping_sub(into);
-        for slot in slots {
+        for (slot, owners) in slots.iter().zip(&self.owners) {
             end = end.saturating_add(slot.ticks);
             if now < end {
-                return Some((slot.vm, end, *slack));
+                return Some(Part {
+                    owners: *owners,
+                    end,
+                    slack: *slack,
+                });
             }
         }
         None
     }
 
-    fn by_priority(&mut self, among: Among, now: u64, wants: &impl Fn(usize) -> Wants) -> Choice {
-        let mut first: Option<(usize, u8)> = None;
-        let mut equals = 0u32;
-        // From the one behind the last on, so that equals follow each other.
-        let count = self.seats.len();
-        for step in 1..=count {
-            let index = self.last.wrapping_add(step).checked_rem(count).unwrap_or(0);
-            let Some(seat) = self.seats.get(index).copied() else {
-                continue;
+    /// A seat that shares its slot with none.
+    fn alone(&mut self, seat: usize, now: u64, wants: Wants) -> Choice {
+        if !wants.now(now) {
+            return Choice {
+                run: None,
+                until: wants.at(),
             };
-            if !among.has(seat) || !wants(index).now(now) {
-                continue;
-            }
-            match first {
-                Some((_, best)) if best > seat.priority => {}
-                Some((_, best)) if best == seat.priority => equals = equals.saturating_add(1),
-                _ => (first, equals) = (Some((index, seat.priority)), 1),
-            }
         }
-        let Some((mut run, priority)) = first else {
-            let until = self.next(among, now, wants, |_| true);
-            return Choice { run: None, until };
-        };
-        let keeps = self.seats.get(self.last).is_some_and(|seat| {
-            among.has(*seat) && seat.priority == priority && wants(self.last).now(now)
-        });
-        if keeps && (now < self.turn_ends || equals == 1) {
-            run = self.last;
+        self.takes(seat, now);
+        Choice {
+            run: Some(seat),
+            until: u64::MAX,
         }
-        if run != self.last || now >= self.turn_ends {
+    }
+
+    /// A seat has the core, for a turn if it did not have it before.
+    fn takes(&mut self, seat: usize, now: u64) {
+        if seat != self.last || now >= self.turn_ends {
             self.turn_ends = now.saturating_add(self.quantum);
         }
-        self.last = run;
-        let sooner = self.next(among, now, wants, |other| other > priority);
+        self.last = seat;
+    }
+
+    fn by_priority(&mut self, among: Among, now: u64, wants: &impl Fn(usize) -> Wants) -> Choice {
+        // From the one behind the last on, so that equals follow each other.
+        let behind = self.last.saturating_add(1);
+        let mut best: Option<(usize, u8)> = None;
+        let mut equals = 0u32;
+        let seats = self.seats.iter().copied().enumerate();
+        for (index, seat) in seats
+            .clone()
+            .skip(behind)
+            .chain(seats.clone().take(behind))
+            .filter(|(_, seat)| among.has(*seat))
+        {
+            let better = best.is_none_or(|(_, priority)| seat.priority > priority);
+            let equal = best.is_some_and(|(_, priority)| seat.priority == priority);
+            if (better || equal) && wants(index).now(now) {
+                if better {
+                    (best, equals) = (Some((index, seat.priority)), 1);
+                } else {
+                    equals = equals.saturating_add(1);
+                    // Its turn is not over.
+                    if index == self.last && now < self.turn_ends {
+                        best = Some((index, seat.priority));
+                    }
+                }
+            }
+        }
+        // When a greater one, or an equal one, that waits is to run.
+        let (mut sooner, mut equal) = (u64::MAX, u64::MAX);
+        for (index, seat) in seats.filter(|(_, seat)| among.has(*seat)) {
+            let at = match best {
+                Some((_, priority)) if seat.priority < priority => continue,
+                Some((run, _)) if run == index => continue,
+                _ => wants(index).at(),
+            };
+            if at > now {
+                match best {
+                    Some((_, priority)) if seat.priority == priority => equal = equal.min(at),
+                    _ => sooner = sooner.min(at),
+                }
+            }
+        }
+        let Some((run, _)) = best else {
+            return Choice {
+                run: None,
+                until: sooner,
+            };
+        };
+        self.takes(run, now);
         let turn = if equals > 1 {
             self.turn_ends
+        } else if equal == u64::MAX {
+            u64::MAX
         } else {
-            let equal = self.next(among, now, wants, |other| other == priority);
-            equal.max(if equal == u64::MAX { 0 } else { self.turn_ends })
+            equal.max(self.turn_ends)
         };
         Choice {
             run: Some(run),
             until: sooner.min(turn),
         }
-    }
-
-    /// When the first of those that wait, of these priorities, is to run.
-    fn next(
-        &self,
-        among: Among,
-        now: u64,
-        wants: &impl Fn(usize) -> Wants,
-        of: impl Fn(u8) -> bool,
-    ) -> u64 {
-        let seats = self.seats.iter().enumerate();
-        let waiting = seats.filter(|(_, seat)| among.has(**seat) && of(seat.priority));
-        let times = waiting.filter_map(|(index, _)| match wants(index) {
-            Wants::RunAt(at) if at > now => Some(at),
-            _ => None,
-        });
-        times.min().unwrap_or(u64::MAX)
     }
 }

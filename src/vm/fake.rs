@@ -165,12 +165,12 @@ impl Core for FakeCore {
         let at = self.translate(va, At::E1Read).ok()?;
         self.ram.read(at, into).ok()
     }
-    fn patch(&mut self, va: u64, word: u32) -> Option<u32> {
-        let at = self.translate(va, At::E1Read).ok()?;
-        let mut own = [0; 4];
-        self.ram.read(at, &mut own).ok()?;
-        self.ram.write(at, &word.to_le_bytes()).ok()?;
-        Some(u32::from_le_bytes(own))
+    fn hides_spsr(&self) -> bool {
+        self.apart.is_some()
+    }
+    fn change_banks(&mut self, from: u64, to: u64) {
+        self.eret(from);
+        self.change_mode(from, to);
     }
     fn memory(&self) -> &dyn BoardMemory {
         &self.ram

@@ -10,7 +10,7 @@
 //!
 //! DDI 0487, B2.9 (exclusives).
 
-use super::banks::Then;
+use super::banks;
 use super::fetch::{fetch, state_of};
 use super::inject::Exception;
 use super::reach::Reach;
@@ -44,41 +44,11 @@ impl Vm {
         let Ok(operation) = decode(state_of(regs), word) else {
             return self.cannot(cpu, regs, core, trap, Reason::NotDecoded);
         };
-        if needs_saved_status(&operation) && self.hidden_spsr(regs).is_some() {
-            return self.park_for_instruction(cpu, regs, core, trap);
+        let mut from = regs.mode();
+        if needs_saved_status(&operation) && banks::hidden(regs, core).is_some() {
+            banks::show(regs, core);
+            from = mode::SYS;
         }
-        let from = regs.mode();
-        self.emulate_instruction(cpu, regs, core, trap, &operation, length, from)
-    }
-
-    /// As [`instruction`](Vm::instruction), when the core, but not `regs`, is in System mode, so
-    /// that the SPSR of the guest's mode shows.
-    pub(super) fn instruction_parked(
-        &mut self,
-        cpu: u8,
-        regs: &mut Vcpu,
-        core: &mut impl Core,
-        trap: Trap,
-    ) -> Next {
-        match fetch(regs, core).map(|(word, length)| (decode(state_of(regs), word), length)) {
-            Some((Ok(operation), length)) => {
-                self.emulate_instruction(cpu, regs, core, trap, &operation, length, mode::SYS)
-            }
-            _ => self.settle(cpu, regs, core, mode::SYS, Then::Go),
-        }
-    }
-
-    #[allow(clippy::too_many_arguments)] // a trap, its instruction, and the mode of the banks
-    fn emulate_instruction(
-        &mut self,
-        cpu: u8,
-        regs: &mut Vcpu,
-        core: &mut impl Core,
-        trap: Trap,
-        operation: &Operation,
-        length: u8,
-        from: u64,
-    ) -> Next {
         let now = self.now(core);
         self.sync_lines(cpu, core, now);
         let big_endian = is_big_endian(regs, core.get(SysReg::SctlrEl1));
@@ -93,7 +63,7 @@ impl Vm {
             at_el0: regs.is_user(),
             page: None,
         };
-        let ended = match operation {
+        let ended = match &operation {
             Operation::General(General {
                 class: Class::StoreExclusive { status },
                 ..
@@ -114,14 +84,14 @@ impl Vm {
         };
         match ended {
             Ok(()) if regs.mode() != from => {
-                self.settle(cpu, regs, core, from, Then::Go);
+                banks::settle_from(from, regs, core);
             }
             Ok(()) => {}
             Err(Ended::Fault(fault)) => {
-                self.inject_from(cpu, regs, core, from, Exception::Data(fault));
+                self.inject_from(regs, core, from, Exception::Data(fault));
             }
             Err(Ended::Undefined) => {
-                self.inject_from(cpu, regs, core, from, Exception::Undefined);
+                self.inject_from(regs, core, from, Exception::Undefined);
             }
         }
         self.asks()
@@ -163,7 +133,7 @@ impl Vm {
         }
         let write = DataAbort(Syndrome(trap.esr).iss()).wnr();
         let fault = DataFault::external(trap.far, write);
-        self.inject(cpu, regs, core, Exception::Data(fault))
+        self.inject(regs, core, Exception::Data(fault))
     }
 
     /// The board's policy: what cannot be emulated is an external abort, and no report.

@@ -14,7 +14,7 @@
 //!
 //! No call allocates: what a report needs is set aside by [`Vm::new`].
 
-mod banks;
+pub mod banks;
 mod cp15;
 pub mod cpu;
 mod debug;
@@ -51,7 +51,6 @@ use crate::units::{HostPa, Instant, Ipa, ns_for};
 pub use crate::vcpu::Vcpu;
 use alloc::string::String;
 use alloc::vec::Vec;
-use banks::Step;
 use cpu::Model;
 use debug::Debug;
 use el2_controls::El2Controls;
@@ -163,9 +162,12 @@ pub trait Core {
         self.code(va, &mut word)?;
         Some(u32::from_le_bytes(word))
     }
-    /// Puts an instruction in the place of the guest's at `va`, in RAM, ROM or flash alike, and
-    /// gives the one that was there. The next fetch sees it.
-    fn patch(&mut self, va: u64, word: u32) -> Option<u32>;
+    /// Whether the SPSR of the guest's own mode is not what [`get`](Core::get) and
+    /// [`set`](Core::set) reach by its name (docs/adr/0005).
+    fn hides_spsr(&self) -> bool;
+    /// On such a host: the core's banks are those of the privileged mode `to` from now on, and no
+    /// more those of `from`.
+    fn change_banks(&mut self, from: u64, to: u64);
     /// The guest's V register `n`, 0 to 31.
     fn simd(&mut self, n: u8) -> u128;
     /// Sets the guest's V register `n`, 0 to 31.
@@ -277,8 +279,6 @@ struct CpuState {
     virtual_level: bool,
     /// Until then neither timer has to be looked after: see [`CpuState::note`].
     quiet_until: Instant,
-    /// The step that is under way.
-    step: Step,
     /// The PC of an instruction that could not be fetched, and how often in succession.
     refetched: (u64, u8),
 }
@@ -303,8 +303,6 @@ pub struct Vm {
     cpus: Vec<CpuState>,
     /// CBAR.
     peripheral_base: u64,
-    /// Whether the host hides the current mode's SPSR (see [`banks`]); asked at the first entry.
-    hides_spsr: Option<bool>,
     stopped: Option<Stopped>,
     /// See [`Vm::take_news`].
     news: News,
@@ -350,7 +348,6 @@ impl Vm {
             clock: Clock::new(hz),
             cpus: cpus.collect(),
             peripheral_base: peripheral_base(plan),
-            hides_spsr: None,
             stopped: None,
             news: News::ALL,
             remembered: Remembered::new(),
@@ -404,19 +401,16 @@ impl Vm {
     }
 
     /// Prepares `core` for the first entry of `cpu` after a reset, whose EL1 registers the metal
-    /// has reset. `regs` are the guest's; what the metal enters with may be one step of ours.
-    pub fn enter(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) {
+    /// has reset. `regs` are the guest's.
+    pub fn enter(&mut self, cpu: u8, regs: &Vcpu, core: &mut impl Core) {
         if let Some(state) = self.cpus.get_mut(usize::from(cpu)) {
             state.on = true;
-            state.step = Step::None;
             state.virtual_level = false;
             state.note();
         }
         core.step(false);
         self.watch(core);
-        if regs.is_aarch32() && self.hides_spsr.is_none() {
-            self.probe(cpu, regs, core);
-        }
+        banks::settle(regs, core);
     }
 
     /// Brings timers and devices up to now.
@@ -488,10 +482,11 @@ impl Vm {
         trap: Option<Trap>,
     ) -> Next {
         let now = self.now(core);
-        // At the UNDEF vector's breakpoint the core was brought to where all of them show.
-        let at_vector = trap.is_some_and(|t| Syndrome(t.esr).class() == ec::BREAKPOINT);
-        let hidden = self.hidden_spsr(regs).filter(|_| !at_vector);
-        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap, hidden));
+        // At the UNDEF vector's breakpoint the core was brought to where all SPSRs show.
+        if trap.is_none_or(|t| Syndrome(t.esr).class() != ec::BREAKPOINT) {
+            banks::show(regs, core);
+        }
+        self.stopped = Some(Stopped::take(cpu, now, regs, core, reason, trap));
         Next::Stop
     }
 

@@ -82,10 +82,10 @@ impl Vm {
             privileged: !user,
         };
         if abort.wnr() {
-            return self.serve(cpu, regs, core, abort, trap.far, trap.ipa, now, how);
+            return self.serve(regs, core, abort, trap.far, trap.ipa, now, how);
         }
         let Some(value) = self.board.peek(now, trap.ipa, &how) else {
-            return self.serve(cpu, regs, core, abort, trap.far, trap.ipa, now, how);
+            return self.serve(regs, core, abort, trap.far, trap.ipa, now, how);
         };
         finish(regs, target, Some(value));
         Quick::Done
@@ -219,7 +219,6 @@ impl Vm {
     #[inline(never)]
     fn serve(
         &mut self,
-        cpu: u8,
         regs: &mut Vcpu,
         core: &mut impl Core,
         abort: DataAbort,
@@ -245,7 +244,7 @@ impl Vm {
             Some(Ok(_)) => finish(regs, target, None),
             Some(Err(_)) => {
                 let fault = DataFault::external(far, abort.wnr());
-                self.inject(cpu, regs, core, Exception::Data(fault));
+                self.inject(regs, core, Exception::Data(fault));
             }
         }
         Quick::Look

@@ -3,7 +3,7 @@
 //! [`Stopped`] is taken at the moment of the stop, without allocation; [`Report`] prints it with
 //! what the board still knows, on 100 columns.
 
-use super::{Core, SysReg, Trap, Vm, fetch};
+use super::{Core, SysReg, Trap, Vm, banks, fetch};
 use crate::access::Initiator;
 use crate::mmio::syndrome::{DataAbort, Fault, Syndrome, ec};
 use crate::units::{Instant, Ipa};
@@ -120,25 +120,16 @@ struct Held {
     regs: Vcpu,
     system: [u64; SHOWN.len()],
     instruction: Option<(u32, u8)>,
-    /// The SPSR that the host does not show.
-    hidden: Option<SysReg>,
 }
 
 impl Held {
-    fn take(
-        cpu: u8,
-        at: Instant,
-        regs: &Vcpu,
-        core: &mut impl Core,
-        hidden: Option<SysReg>,
-    ) -> Self {
+    fn take(cpu: u8, at: Instant, regs: &Vcpu, core: &mut impl Core) -> Self {
         Self {
             cpu,
             at,
             regs: regs.clone(),
             system: SHOWN.map(|(r, _)| core.get(r)),
             instruction: fetch::fetch(regs, core),
-            hidden,
         }
     }
 }
@@ -159,12 +150,11 @@ impl Stopped {
         core: &mut impl Core,
         reason: Reason,
         trap: Option<Trap>,
-        hidden: Option<SysReg>,
     ) -> Self {
         Self {
             reason,
             trap,
-            state: Held::take(cpu, at, regs, core, hidden),
+            state: Held::take(cpu, at, regs, core),
         }
     }
 }
@@ -190,7 +180,9 @@ pub struct Registers<'a> {
 
 impl<'a> Registers<'a> {
     pub(super) fn take(vm: &'a Vm, cpu: u8, regs: &Vcpu, core: &mut impl Core) -> Self {
-        let state = Held::take(cpu, vm.now(core), regs, core, vm.hidden_spsr(regs));
+        banks::show(regs, core);
+        let state = Held::take(cpu, vm.now(core), regs, core);
+        banks::settle(regs, core);
         Self { vm, state }
     }
 }
@@ -283,12 +275,8 @@ impl Held {
                 }
             }
         }
-        for (n, ((reg, name), value)) in SHOWN.iter().zip(&self.system).enumerate() {
-            if self.hidden == Some(*reg) {
-                write!(f, "  {name:<13} {:<16}", "the host hides")?;
-            } else {
-                write!(f, "  {name:<13} {value:016x}")?;
-            }
+        for (n, ((_, name), value)) in SHOWN.iter().zip(&self.system).enumerate() {
+            write!(f, "  {name:<13} {value:016x}")?;
             if n % 3 == 2 {
                 writeln!(f)?;
             }

@@ -130,38 +130,8 @@ impl Guest {
             ..Vcpu::default()
         };
         let mut guest = Self { vm, core, regs };
-        guest.vm.enter(0, &mut guest.regs, &mut guest.core);
-        guest.run();
+        guest.vm.enter(0, &guest.regs, &mut guest.core);
         guest
-    }
-    /// Executes what the VM steps the guest through; gives the number of instructions of its own.
-    pub fn run(&mut self) -> usize {
-        for count in 0..10 {
-            let mut word = [0; 4];
-            let at = Ipa(self.regs.pc);
-            if !self.core.stepping || self.core.ram.read(at, &mut word).is_err() {
-                return count;
-            }
-            let mode = self.regs.mode();
-            assert!(self.core.watched.is_none() && self.regs.spsr & psr::SS != 0);
-            match u32::from_le_bytes(word) {
-                0xe16f_f000 => {
-                    self.core.eret(mode);
-                    self.core.set_spsr(mode, self.regs.x[0]);
-                }
-                cps if cps & !0x1f == 0xf102_0000 => {
-                    self.core.eret(mode);
-                    let to = u64::from(cps & 0x1f);
-                    self.core.change_mode(mode, to);
-                    self.regs.spsr = self.regs.spsr & !psr::MODE | to;
-                }
-                _ => return count, // the guest's own
-            }
-            self.regs.spsr &= !psr::SS;
-            self.regs.pc += 4;
-            assert_eq!(self.trap(0x32, 0x22), Next::Resume);
-        }
-        panic!("it never comes to its end");
     }
     fn new(cpu: &str) -> Self {
         Self::of(&plan(cpu, false))
@@ -863,8 +833,11 @@ impl Noise {
 #[allow(clippy::large_stack_arrays)] // a handful of VMs, on a test's stack
 #[test]
 fn a_million_random_traps_never_panic_and_each_is_answered() {
-    let mut apart = Guest::new(A9);
-    apart.vm.hides_spsr = Some(true);
+    let hides = FakeCore {
+        apart: Some((mode::SVC, 0)),
+        ..FakeCore::default()
+    };
+    let apart = Guest::on(hides, &plan(A9, false));
     let mut guests = std::vec![
         apart,
         Guest::new(A9),

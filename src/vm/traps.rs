@@ -17,7 +17,7 @@
 //!
 //! An AArch32 instruction that trapped and fails its condition is skipped.
 
-use super::banks::Then;
+use super::banks;
 use super::cp15;
 use super::inject::{self, Exception, vector};
 use super::registers::Refused;
@@ -88,7 +88,7 @@ impl Vm {
                 }
                 Err(_) => {
                     let e = Exception::Data(DataFault::external(trap.far, true));
-                    self.inject(cpu, regs, core, e);
+                    self.inject(regs, core, e);
                     return self.asks();
                 }
             }
@@ -104,7 +104,7 @@ impl Vm {
                 }
                 Err(_) => {
                     let e = Exception::Data(DataFault::external(trap.far, false));
-                    self.inject(cpu, regs, core, e);
+                    self.inject(regs, core, e);
                     return self.asks();
                 }
             };
@@ -135,7 +135,7 @@ impl Vm {
                 Fault::External => {
                     // A passed-through device refused.
                     let e = Exception::Data(DataFault::external(trap.far, fault.wnr()));
-                    return self.inject(cpu, regs, core, e);
+                    return self.inject(regs, core, e);
                 }
                 other => {
                     let reason = Reason::HostFault(other);
@@ -149,9 +149,6 @@ impl Vm {
     fn other_class(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core, trap: Trap) -> Next {
         let syndrome = Syndrome(trap.esr);
         let (class, iss) = (syndrome.class(), syndrome.iss());
-        if self.is_on_detour(cpu) {
-            return self.stepped(cpu, regs, core, class == ec::STEP);
-        }
         let now = self.now(core);
         self.sync_lines(cpu, core, now);
         let conditional = matches!(
@@ -192,13 +189,13 @@ impl Vm {
                 }
                 // HVC is done when it traps; as UNDEF it is not.
                 regs.pc = regs.pc.wrapping_sub(4);
-                self.undefined(cpu, regs, core)
+                self.undefined(regs, core)
             }
             ec::SMC32 | ec::SMC64 => {
                 if !self.has_psci_by(false) {
                     if self.aborts_instead() {
                         // As a CPU without EL3 has it.
-                        return self.undefined(cpu, regs, core);
+                        return self.undefined(regs, core);
                     }
                     let reason = Reason::SecureSwitch(Switch::MonitorCall);
                     return self.stop_at(cpu, regs, core, reason, Some(trap));
@@ -208,42 +205,39 @@ impl Vm {
             }
             ec::INSN_ABORT => self.instruction_abort(cpu, regs, core, trap),
             ec::BREAKPOINT => self.undef_vector(cpu, regs, core, trap),
-            ec::STEP => self.stepped(cpu, regs, core, true),
-            ec::BKPT32 | ec::BRK64 => self.inject(cpu, regs, core, Exception::Breakpoint(iss)),
-            ec::UNKNOWN | ec::CP14_LS | ec::FP | ec::PAUTH | ec::SVE => {
-                self.undefined(cpu, regs, core)
-            }
+            ec::STEP => self.stepped(regs, core),
+            ec::BKPT32 | ec::BRK64 => self.inject(regs, core, Exception::Breakpoint(iss)),
+            ec::UNKNOWN | ec::CP14_LS | ec::FP | ec::PAUTH | ec::SVE => self.undefined(regs, core),
             _ => self.stop_at(cpu, regs, core, Reason::Unexpected, Some(trap)),
         }
     }
 
-    fn undefined(&mut self, cpu: u8, regs: &mut Vcpu, core: &mut impl Core) -> Next {
-        self.inject(cpu, regs, core, Exception::Undefined)
+    fn undefined(&self, regs: &mut Vcpu, core: &mut impl Core) -> Next {
+        self.inject(regs, core, Exception::Undefined)
     }
 
     /// The guest takes `exception`, with its banked registers as the hardware leaves them.
     pub(super) fn inject(
-        &mut self,
-        cpu: u8,
+        &self,
         regs: &mut Vcpu,
         core: &mut impl Core,
         exception: Exception,
     ) -> Next {
         let from = regs.mode();
-        self.inject_from(cpu, regs, core, from, exception)
+        self.inject_from(regs, core, from, exception);
+        Next::Resume
     }
 
     /// As [`inject`](Vm::inject), with the core's banks in mode `from`.
     pub(super) fn inject_from(
-        &mut self,
-        cpu: u8,
+        &self,
         regs: &mut Vcpu,
         core: &mut impl Core,
         from: u64,
         exception: Exception,
-    ) -> Next {
+    ) {
         inject::inject(regs, core, self.model.aarch64, exception);
-        self.settle(cpu, regs, core, from, Then::Go)
+        banks::settle_from(from, regs, core);
     }
 
     fn instruction_abort(
@@ -282,7 +276,8 @@ impl Vm {
         if regs.pc == before {
             return self.stop_at(cpu, regs, core, Reason::NoVector, Some(trap));
         }
-        self.settle(cpu, regs, core, from, Then::Go)
+        banks::settle_from(from, regs, core);
+        Next::Resume
     }
 
     /// A coprocessor move that trapped.
@@ -299,7 +294,7 @@ impl Vm {
                 regs.advance(Syndrome(trap.esr).length());
                 Next::Resume
             }
-            Err(Refused::Undefined) => self.undefined(cpu, regs, core),
+            Err(Refused::Undefined) => self.undefined(regs, core),
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
         }
     }
@@ -355,7 +350,7 @@ impl Vm {
                 regs.advance(4);
                 Next::Resume
             }
-            Err(Refused::Undefined) => self.undefined(cpu, regs, core),
+            Err(Refused::Undefined) => self.undefined(regs, core),
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
         }
     }

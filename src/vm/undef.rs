@@ -17,7 +17,7 @@
 //! see it. SWP is a read and a write, atomic against this VM's one CPU only; to a device it is an
 //! external abort. SCTLR.SW is not looked at: the host's SCTLR does not keep it.
 
-use super::banks::Then;
+use super::banks;
 use super::cp15::Move;
 use super::fetch::fetch;
 use super::inject::{self, Exception, vector};
@@ -52,24 +52,11 @@ impl Vm {
             regs.pc == inject::vectors(core).wrapping_add(vector::UNDEFINED) && regs.is_aarch32();
         if !at_vector || regs.mode() != mode::UND {
             // Code that happens to lie at the other vector: let it run.
-            return self.step_over(cpu, regs, core);
+            return step_over(regs, core);
         }
-        if self.hides_spsr() {
-            return self.park(cpu, regs, core, trap);
-        }
-        self.look(cpu, regs, core, trap, None)
-    }
-
-    /// The guest took an UNDEF, and SPSR_und shows. On a host that hides it otherwise, the core
-    /// is in System mode, and SPSR_und was `kept` before the exception.
-    pub(super) fn look(
-        &mut self,
-        cpu: u8,
-        regs: &mut Vcpu,
-        core: &mut impl Core,
-        trap: Trap,
-        kept: Option<u64>,
-    ) -> Next {
+        // Where the host hides it, SPSR_und is still as it was before the exception.
+        let kept = banks::hidden(regs, core).map(|spsr| core.get(spsr));
+        banks::show(regs, core);
         let mut before = regs.clone();
         before.spsr = core.get(SysReg::SpsrUnd);
         let thumb = before.spsr & psr::T != 0;
@@ -98,11 +85,23 @@ impl Vm {
                 if let Some(kept) = kept {
                     core.set(SysReg::SpsrUnd, kept);
                 }
-                self.settle(cpu, regs, core, mode::SYS, Then::Go)
+                banks::settle(regs, core);
+                Next::Resume
             }
-            Outcome::Undefined => self.settle(cpu, regs, core, mode::SYS, Then::Over),
+            Outcome::Undefined => {
+                banks::settle(regs, core);
+                step_over(regs, core)
+            }
             Outcome::Stop(reason) => self.stop_at(cpu, &before, core, reason, Some(trap)),
         }
+    }
+
+    /// The step is done.
+    pub(super) fn stepped(&self, regs: &mut Vcpu, core: &mut impl Core) -> Next {
+        core.step(false);
+        regs.spsr &= !psr::SS;
+        self.watch(core);
+        Next::Resume
     }
 
     fn emulate(
@@ -149,6 +148,14 @@ impl Vm {
         }
         Outcome::Undefined
     }
+}
+
+/// The guest executes its own instruction at the vector, past the breakpoint.
+fn step_over(regs: &mut Vcpu, core: &mut impl Core) -> Next {
+    core.watch_undef_vectors(None);
+    core.step(true);
+    regs.spsr |= psr::SS;
+    Next::Resume
 }
 
 /// The A32 word before the instruction at PC, which changed the mode.

@@ -7,35 +7,41 @@ use reliquary_cli::verbs::run::boot;
 use reliquary_cli::workspace;
 use std::time::Duration;
 
-/// Makes EL2 fail as `how` says, and waits until the other VM answers; all that was printed.
-fn fail(how: &str) -> String {
-    let script = [
-        Step::Expect("how? p, a, s or m".to_owned()),
-        Step::Send(how.to_owned()),
-        Step::Expect("type; q ends".to_owned()),
-        Step::Send("q".to_owned()),
-        Step::Expect("PASS hello64".to_owned()),
-    ];
-    let file = workspace::root().join("systems/die-el2.toml");
-    let outcome = boot(
-        &file,
-        "qemu-virt",
-        &Script(script.to_vec()),
-        Duration::from_secs(120),
-    )
-    .unwrap_or_else(|faults| panic!("{faults}"));
-    if let Some(fault) = outcome.fault() {
-        panic!("{how}: {fault}\n{}", outcome.text);
-    }
-    outcome.text
-}
-
-#[test]
-fn a_failure_at_el2_is_told_with_registers_and_backtrace_and_stops_one_vm() {
+fn play(system: &str, script: &[&str]) -> String {
     assert!(
         std::env::var_os(FAULT_INJECTION).is_some(),
         "set {FAULT_INJECTION}=1 for this test"
     );
+    let step = |line: &&str| match line.strip_prefix("> ") {
+        Some(text) => Step::Send(text.to_owned()),
+        None => Step::Expect((*line).to_owned()),
+    };
+    let script = Script(script.iter().map(step).collect());
+    let file = workspace::root().join("systems").join(system);
+    let outcome = boot(&file, "qemu-virt", &script, Duration::from_secs(120))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    if let Some(fault) = outcome.fault() {
+        panic!("{system}: {fault}\n{}", outcome.text);
+    }
+    outcome.text
+}
+
+/// Makes EL2 fail as `how` says, and waits until the other VM answers; all that was printed.
+fn fail(how: &str) -> String {
+    play(
+        "die-el2.toml",
+        &[
+            "how? p, a, s or m",
+            &format!("> {how}"),
+            "type; q ends",
+            "> q",
+            "PASS hello64",
+        ],
+    )
+}
+
+#[test]
+fn a_failure_at_el2_is_told_with_registers_and_backtrace_and_stops_one_vm() {
     let cases = [
         (
             "p",
@@ -65,4 +71,36 @@ fn a_failure_at_el2_is_told_with_registers_and_backtrace_and_stops_one_vm() {
             assert!(text.contains(wanted), "{how}: no {wanted:?} in\n{text}");
         }
     }
+}
+
+/// The first two times by its policy, then by the monitor; and the VM beside it takes what is typed.
+#[test]
+fn a_vm_in_which_the_hypervisor_failed_is_built_anew() {
+    let text = play(
+        "tests/die-restart.toml",
+        &[
+            "@bad:how? p, a, s or m",
+            "> @bad:p",
+            "@monitor:vm.bad: built anew from the bundle",
+            "@bad:how? p, a, s or m",
+            "> @bad:s",
+            "@monitor:vm.bad: built anew from the bundle",
+            "@bad:how? p, a, s or m",
+            "> @bad:a",
+            "@monitor:vm.bad: stays down: the hypervisor failed in it",
+            "> @monitor:vms",
+            "@monitor:broken",
+            "> @monitor:reset bad",
+            "@monitor:`start` builds it anew",
+            "> @monitor:start bad",
+            "@monitor:vm.bad: built anew from the bundle",
+            "@bad:how? p, a, s or m",
+            "> @good:q",
+            "@good:PASS hello64",
+        ],
+    );
+    assert!(
+        text.contains("restarted after a crash (2 since the start; at most 2"),
+        "{text}"
+    );
 }

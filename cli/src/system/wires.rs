@@ -184,31 +184,47 @@ fn read_wire(source: &mut Source<'_>, mut table: Table<'_>) -> Option<Wire> {
     }
     // A VM is always at the first end.
     ends.sort_by_key(End::is_outside);
-    if ends.iter().all(End::is_outside) {
-        let mend = "one end is a VM's: write serial = [\"press.serial1\", \"outside\"]";
-        source.fault(list.line, "this wire joins no board", mend);
-        return None;
-    }
     if ends.iter().any(End::is_outside) {
-        if let Some(key) = overrun.as_ref().filter(|key| key.value == 1) {
-            let mend = "take `overrun` away: what is outside waits until the UART has room";
-            source.fault(key.line, "nothing overruns from outside", mend);
-        }
-        if !matches!(kind, Kind::Serial { .. }) {
-            let what = "only a serial wire leads outside";
-            let mend = match kind {
-                Kind::Ethernet => "capture its frames: cargo reliquary run SYSTEM --pcap FILE",
-                _ => "record it: cargo reliquary run SYSTEM --record-wires FILE",
-            };
-            source.fault(list.line, what, mend);
-            return None;
-        }
+        may_lead_outside(source, kind, &ends, list.line, overrun)?;
     }
     Some(Wire {
         kind,
         ends,
         line: list.line,
     })
+}
+
+/// What may lead outside: a serial wire, of which nothing overruns.
+fn may_lead_outside(
+    source: &mut Source<'_>,
+    kind: Kind,
+    ends: &[End],
+    line: usize,
+    overrun: Option<Located<usize>>,
+) -> Option<()> {
+    let (what, mend) = match kind {
+        _ if ends.iter().all(End::is_outside) => (
+            "this wire joins no board",
+            "one end is a VM's: write serial = [\"press.serial1\", \"outside\"]",
+        ),
+        Kind::Serial { .. } => {
+            if let Some(key) = overrun.filter(|key| key.value == 1) {
+                let mend = "take `overrun` away: what is outside waits until the UART has room";
+                source.fault(key.line, "nothing overruns from outside", mend);
+            }
+            return Some(());
+        }
+        Kind::Ethernet => (
+            "only a serial wire leads outside",
+            "capture its frames: cargo reliquary run SYSTEM --pcap FILE",
+        ),
+        Kind::Gpio => (
+            "only a serial wire leads outside",
+            "record it: cargo reliquary run SYSTEM --record-wires FILE",
+        ),
+    };
+    source.fault(line, what, mend);
+    None
 }
 
 /// Which of two words a key has.

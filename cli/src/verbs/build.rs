@@ -1,6 +1,7 @@
 //! `cargo reliquary build`.
 use crate::fault::{Doing, Result};
 use crate::hypervisor::{self, Footprint};
+use crate::latency::Latency;
 use crate::outside::Outside;
 use crate::system::prepare::Prepared;
 use crate::system::{System, prepare};
@@ -108,6 +109,17 @@ pub fn build_recorded(
     let recording = recording.transpose()?;
     let taps = tap::begin(system, &mut prepared, wires)?;
     Ok((pack(system, prepared)?, recording, taps))
+}
+
+/// The same, to be measured while it runs; `vectors` are the guests' interrupt vectors that are named.
+pub fn build_measured(
+    system: &System,
+    host: Option<&str>,
+    vectors: &[(String, u64)],
+) -> Result<(Built, Latency)> {
+    let prepared = prepared(system, host)?;
+    let latency = Latency::of(system, &prepared, vectors)?;
+    Ok((pack(system, prepared)?, latency))
 }
 
 fn prepared(system: &System, host: Option<&str>) -> Result<Prepared> {

@@ -1,5 +1,6 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
+use crate::latency::Measured;
 use crate::machine::{End, Machine, Outcome};
 use crate::outside::Outside;
 use crate::script::{Play, Script};
@@ -24,6 +25,7 @@ Examples:
   cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
   cargo reliquary run systems/vexpress-a9-linux.toml --record a9.trace.zst --expect '/ #'
   cargo reliquary run systems/two-boards.toml --pcap lan.pcapng --record-wires wires.trace.zst
+  cargo reliquary run systems/vexpress-a9-linux.toml --latency --expect '/ #'
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
 --send the exit status is 0 only when every text was seen. Texts are looked for on the VMs'
@@ -56,6 +58,13 @@ pub struct Run {
     record_vm: Option<String>,
     #[command(flatten)]
     wires: tap::Wanted,
+    /// Count the instructions at EL2 for which an interrupt waits, on each core, and tell the longest.
+    #[arg(long, conflicts_with_all = ["record", "pcap", "record_wires"])]
+    latency: bool,
+    /// Where a guest's interrupts begin, for --latency; repeatable. It is known of a 32-bit guest
+    /// with vectors at 0 or 0xffff0000, and of an ELF file with symbols `vectors` or `..._vectors`.
+    #[arg(long, value_name = "VM=ADDRESS", requires = "latency", value_parser = vector)]
+    vector: Vec<(String, u64)>,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -76,6 +85,8 @@ impl Run {
             record_device: Vec::new(),
             record_vm: None,
             wires: tap::Wanted::default(),
+            latency: false,
+            vector: Vec::new(),
             qemu,
         }
     }
@@ -87,12 +98,18 @@ impl Run {
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
         Play::new(&self.script, &names, &Outside::all(&system))?;
         let host = self.host.as_deref();
-        let wanted = self.record.is_some().then(|| Wanted {
-            vm: self.record_vm.clone(),
-            devices: self.record_device.clone(),
-        });
-        let (built, recording, taps) =
-            build::build_recorded(&system, host, wanted.as_ref(), &self.wires)?;
+        let mut latency = None;
+        let (built, recording, taps) = if self.latency {
+            let (built, measures) = build::build_measured(&system, host, &self.vector)?;
+            latency = Some(measures);
+            (built, None, None)
+        } else {
+            let wanted = self.record.is_some().then(|| Wanted {
+                vm: self.record_vm.clone(),
+                devices: self.record_device.clone(),
+            });
+            build::build_recorded(&system, host, wanted.as_ref(), &self.wires)?
+        };
         // A file that cannot be written is told before the run, not behind it.
         if let Some(file) = &self.record {
             crate::trace::file::write(file, b"")?;
@@ -100,9 +117,10 @@ impl Run {
         let (recording, taps) = (recording.map(RefCell::new), taps.map(RefCell::new));
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
-        let qemu = match &recording {
-            Some(recording) => recording.borrow().qemu(&self.qemu),
-            None => self.qemu.clone(),
+        let qemu = match (&recording, &mut latency) {
+            (Some(recording), _) => recording.borrow().qemu(&self.qemu),
+            (None, Some(latency)) => latency.qemu(&built.elf, self.icount, &self.qemu)?,
+            (None, None) => self.qemu.clone(),
         };
         let scripted = !self.script.0.is_empty();
         let timeout = self
@@ -136,6 +154,9 @@ impl Run {
                 anstream::eprintln!("{told}");
             }
         }
+        if let Some(latency) = latency {
+            anstream::println!("\n{}", latency.close()?);
+        }
         if let Some(fault) = outcome.fault_as_shown() {
             return Err(fault.into());
         }
@@ -165,6 +186,21 @@ pub fn boot_counted(
     boot_by(system, host, script, timeout, true)
 }
 
+/// Boots a system with a script, shows nothing, and counts for how long interrupts wait at EL2: for tests.
+pub fn boot_measured(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+    icount: bool,
+) -> Result<(Outcome, Measured)> {
+    let system = System::read(system)?;
+    let (built, mut latency) = build::build_measured(&system, Some(host), &[])?;
+    let qemu = latency.qemu(&built.elf, icount, &[])?;
+    let outcome = boot_with(&built, script, timeout, icount, None, None, &qemu)?;
+    Ok((outcome, latency.close()?))
+}
+
 /// Boots a system with a script, shows nothing, and records it: for tests.
 pub fn boot_recorded(
     system: &Path,
@@ -180,7 +216,16 @@ pub fn boot_recorded(
     let Some(recording) = recording.map(RefCell::new) else {
         return Err(Fault::new("nothing is recorded").into());
     };
-    let outcome = boot_built(&built, script, timeout, false, Some(&recording), None)?;
+    let qemu = recording.borrow().qemu(&[]);
+    let outcome = boot_with(
+        &built,
+        script,
+        timeout,
+        false,
+        Some(&recording),
+        None,
+        &qemu,
+    )?;
     Ok((outcome, recording.into_inner().close(to)?))
 }
 
@@ -197,7 +242,7 @@ pub fn boot_tapped(
     let Some(taps) = taps.map(RefCell::new) else {
         return Err(Fault::new("nothing is tapped").into());
     };
-    let outcome = boot_built(&built, script, timeout, false, None, Some(&taps))?;
+    let outcome = boot_with(&built, script, timeout, false, None, Some(&taps), &[])?;
     Ok((outcome, taps.into_inner().close()?))
 }
 
@@ -210,22 +255,22 @@ fn boot_by(
 ) -> Result<Outcome> {
     let system = System::read(system)?;
     let built = build::build(&system, Some(host))?;
-    boot_built(&built, script, timeout, icount, None, None)
+    boot_with(&built, script, timeout, icount, None, None, &[])
 }
 
-fn boot_built(
+fn boot_with(
     built: &Built,
     script: &Script,
     timeout: Duration,
     icount: bool,
     recording: Option<&RefCell<Recording>>,
     taps: Option<&RefCell<Taps>>,
+    qemu: &[String],
 ) -> Result<Outcome> {
     // Tests of one system run side by side: each has its own file.
     let folder = tempfile::tempdir().map_err(|error| Fault::new(error.to_string()))?;
     let image = folder.path().join("system.img");
     built.write(&image)?;
-    let qemu = recording.map(|recording| recording.borrow().qemu(&[]));
     Machine {
         image: &image,
         elf: &built.elf,
@@ -235,7 +280,7 @@ fn boot_built(
         script,
         timeout: Some(timeout),
         icount,
-        qemu: &qemu.unwrap_or_default(),
+        qemu,
         log: None,
         recording,
         taps,
@@ -244,4 +289,28 @@ fn boot_built(
         ptys: None,
     }
     .run()
+}
+
+/// `VM=ADDRESS`, the address in hexadecimal.
+fn vector(text: &str) -> std::result::Result<(String, u64), String> {
+    let parts = text.split_once('=');
+    let parsed = parts.and_then(|(name, at)| {
+        let digits = at.strip_prefix("0x")?;
+        Some((name.to_owned(), u64::from_str_radix(digits, 16).ok()?))
+    });
+    parsed.ok_or_else(|| "write the VM's name and an address: press=0xffff0018".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::vector;
+
+    #[test]
+    fn a_vector_is_a_vms_name_and_an_address() {
+        let due = ("press".to_owned(), 0xffff_0018);
+        assert_eq!(vector("press=0xffff0018"), Ok(due));
+        for wrong in ["press", "press=18", "press=0xfoo", "0x18"] {
+            assert!(vector(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ const METAL: [&str; 8] = [
 ];
 
 /// The test programs that boot whole systems.
-const BOOTS: [&str; 12] = [
+const BOOTS: [&str; 13] = [
     "boots",
     "loadstore",
     "damage",
@@ -48,6 +48,7 @@ const BOOTS: [&str; 12] = [
     "channels",
     "isolation",
     "realtime",
+    "latency",
 ];
 
 /// What passed and what did not.

@@ -46,8 +46,13 @@ impl Guest {
             let own = self.begin_wait(channels, wait, seat, vcpu);
             return if own == After::Choose { own } else { after };
         }
-        if self.level_channels() && self.before_return(seat) == After::Choose {
-            after = After::Choose;
+        if self.level_channels() {
+            if self.before_return(seat) == After::Choose {
+                after = After::Choose;
+            }
+        } else {
+            // Who has been told may take the core.
+            seat.fresh = after == After::Choose && self.is_as_it_was_left();
         }
         after
     }
@@ -93,7 +98,7 @@ impl Guest {
             self.idles(false);
             return self.before_return(seat);
         }
-        let _ = self.before_entry(seat);
+        let _ = self.before_going_on(seat);
         if self.wait_is_over(seat, vcpu) {
             self.idles(false);
             return After::Enter;
@@ -151,8 +156,10 @@ impl Guest {
         let waiting = self
             .channels
             .map_or(0, |channels| channels.exchange.waiting(self.number));
-        for cpu in (0..32).filter(|cpu| waiting & 1 << cpu != 0 && *cpu != own) {
-            super::calls::call(self.number, cpu);
+        let mut others = waiting & !(1 << own);
+        while others != 0 {
+            super::calls::call(self.number, others.trailing_zeros() as u8);
+            others &= others - 1;
         }
     }
 }

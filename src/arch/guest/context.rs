@@ -3,7 +3,6 @@
 //!
 //! DDI 0487, D1.2.3: of the registers that EL1 and EL0 see, all that a guest can reach without a trap.
 
-use crate::arch::hidden_spsr;
 use crate::arch::registers::{mrs, msr};
 use crate::arch::simd::Simd;
 use reliquary::vm::Vcpu;
@@ -90,8 +89,6 @@ pub struct Context {
     system: System,
     watch: Watch,
     simd: Simd,
-    /// The SPSR that the host hides.
-    hidden_spsr: Option<u64>,
     timer_control: u64,
 }
 
@@ -106,28 +103,22 @@ impl Context {
             system: System([0; 31]),
             watch: Watch([0; 5]),
             simd: Simd::new(),
-            hidden_spsr: None,
             timer_control: 0,
         }
     }
 
-    /// Takes what the core holds, and quiets the guest's timer there. `hides`: the host hides the
-    /// SPSR of the guest's mode.
-    pub fn save(&mut self, vcpu: &Vcpu, hides: bool) {
+    /// Takes what the core holds, and quiets the guest's timer there. All SPSRs show.
+    pub fn save(&mut self, vcpu: &Vcpu) {
         self.timer_control = mrs!("cntv_ctl_el0");
         msr!("cntv_ctl_el0", 0);
         self.system.save();
         self.watch.save();
         self.simd.save();
         self.vcpu.clone_from(vcpu);
-        self.hidden_spsr = hides.then(|| hidden_spsr::read(vcpu.spsr));
     }
 
-    /// Puts it back.
+    /// Puts it back, with the banks of System mode.
     pub fn load(&self, vcpu: &mut Vcpu) {
-        if let Some(value) = self.hidden_spsr {
-            hidden_spsr::write(self.vcpu.spsr, value);
-        }
         self.system.load();
         self.watch.load();
         msr!("cntv_ctl_el0", self.timer_control);

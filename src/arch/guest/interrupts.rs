@@ -9,6 +9,15 @@ use reliquary::board::{News, World};
 use reliquary::units::{Instant, ticks_in};
 use reliquary::vm::{Core as _, Next, Vcpu};
 
+/// Which interrupts a core has taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    /// The hypervisor's timer was among them.
+    pub timer: bool,
+    /// One of the VM's own was.
+    pub guests: bool,
+}
+
 impl Guest {
     /// The guest may have dealt with an interrupt that stays active on the host until its
     /// device lets go of the line: look, before the board answers anything.
@@ -72,15 +81,14 @@ impl Guest {
         }
     }
 
-    /// Takes the interrupts that are pending for this core, all of them. Whether the hypervisor's
-    /// timer was among them.
-    pub(super) fn acknowledge(&mut self, seat: &mut Seat) -> bool {
+    /// Takes the interrupts that are pending for this core, all of them.
+    pub(super) fn acknowledge(&mut self, seat: &mut Seat) -> Taken {
         self.tally.interrupt();
-        let mut fired = false;
+        let mut taken = Taken::default();
         loop {
             let id = gic::acknowledge();
             if id >= gic::SPURIOUS {
-                return fired;
+                return taken;
             }
             gic::end(id);
             match id {
@@ -88,11 +96,12 @@ impl Guest {
                 counter::VIRTUAL_TIMER => {
                     seat.timer_forwarded = true;
                     seat.wakes = 0;
+                    taken.guests = true;
                     self.vm.virtual_timer(seat.cpu, &mut self.hardware, true);
                     continue; // stays active until the guest has dealt with it
                 }
                 counter::HYPERVISOR_TIMER => {
-                    fired = true;
+                    taken.timer = true;
                     counter::disarm();
                     self.flush(seat);
                 }
@@ -101,6 +110,7 @@ impl Guest {
                     if let Some(index) = self.forwarded.iter().position(|f| f.0 == other) {
                         self.forwarded[index].1 = true;
                         seat.wakes = 0;
+                        taken.guests = true;
                         self.host_interrupt(index, true);
                         continue;
                     }
@@ -121,22 +131,27 @@ impl Guest {
             if let Some(recorder) = &mut self.recorder {
                 recorder.settle(self.vm.board());
             }
-            console::flush_some();
+            console::flush_if_free();
         }
     }
 
     /// What an interrupt has brought while the guest ran.
     pub(super) fn take_interrupts(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         self.resample_forwarded();
-        let fired = self.acknowledge(seat);
-        if calls::is_called(seat.vm, seat.cpu) {
+        let taken = self.acknowledge(seat);
+        let called = calls::is_called(seat.vm, seat.cpu);
+        if seat.shares && self.is_as_it_was_left() && !taken.guests && !called {
+            seat.fresh = true;
+            return After::Choose;
+        }
+        if called {
             let after = self.attend(seat, vcpu);
             if after == After::Choose {
                 return after;
             }
         }
         let next = self.vm.catch_up(seat.cpu, &mut self.hardware);
-        if fired {
+        if taken.timer {
             self.arm(
                 seat,
                 self.vm.deadline(),
@@ -144,7 +159,7 @@ impl Guest {
             );
         }
         let after = match next {
-            Next::Resume => self.before_entry(seat),
+            Next::Resume => self.before_going_on(seat),
             next => self.act(next, seat, vcpu),
         };
         // Others of this core may have been called, or their time has come; or the monitor's.

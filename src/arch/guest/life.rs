@@ -6,6 +6,7 @@
 
 use super::account::Thousandths;
 use super::loading::Loading;
+use super::seat::Parked;
 use super::{After, Guest, Seat, State, calls};
 use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter};
@@ -31,8 +32,10 @@ pub enum Phase {
     Off,
     /// It is off, because it could not go on.
     Crashed,
-    /// It is off, and its objects are not to be used again.
+    /// The hypervisor failed in it: it is off, and its objects are not to be used again.
     Broken,
+    /// They are to be built anew.
+    Rebuilding,
 }
 
 /// What is to be done to a VM once it is still.
@@ -126,6 +129,7 @@ impl Guest {
         if seat.state != State::Off && seat.life != self.life {
             seat.quiet();
             (seat.state, seat.awaits) = (State::Off, None);
+            self.is_still(seat.cpu);
         }
         if self.phase != Phase::Running || self.wish.is_some() {
             return Some(After::Choose);
@@ -160,7 +164,7 @@ impl Guest {
     /// Tells others its state.
     pub(super) fn publish(&self) {
         let (state, since) = match self.phase {
-            Phase::Running | Phase::Loading(_) => (monitor::State::Running, 0),
+            Phase::Running | Phase::Loading(_) | Phase::Rebuilding => (monitor::State::Running, 0),
             Phase::Paused(since) => (monitor::State::Paused, since),
             Phase::Stopped => (monitor::State::Stopped, 0),
             Phase::Off => (monitor::State::Off, 0),
@@ -190,24 +194,32 @@ impl Guest {
 
     /// The VM cannot go on: it is restarted, or stays down.
     fn after_crash(&mut self) {
-        let now = counter::now();
-        let Restart { times, within_ms } = self.restart;
-        let within = u64::from(within_ms).saturating_mul(counter::hz() / 1000);
-        if self.crashes.allow(now, times, within) {
-            log::warn!(
-                "vm.{}: restarted after a crash ({} since the start; at most {times} in {within_ms} ms)",
-                self.vm.name(),
-                self.crashes.count,
-            );
+        if self.may_restart() {
             self.reset_board();
         } else {
-            let why = if times == 0 {
+            let why = if self.restart.times == 0 {
                 "stopped; its report is above"
             } else {
                 "stopped, and not restarted again; its report is above"
             };
             self.end(Phase::Crashed, why);
         }
+    }
+
+    /// Whether its policy has it restarted, which is told then.
+    pub(super) fn may_restart(&mut self) -> bool {
+        let now = counter::now();
+        let Restart { times, within_ms } = self.restart;
+        let within = u64::from(within_ms).saturating_mul(counter::hz() / 1000);
+        let allowed = self.crashes.allow(now, times, within);
+        if allowed {
+            log::warn!(
+                "vm.{}: restarted after a crash ({} since the start; at most {times} in {within_ms} ms)",
+                self.vm.name(),
+                self.crashes.count,
+            );
+        }
+        allowed
     }
 
     /// The board as after its power switch; its memory is as the bundle has it.
@@ -224,20 +236,6 @@ impl Guest {
         self.publish();
         self.starts.clone_from_slice(&self.entries);
         self.call_all();
-    }
-
-    /// The hypervisor failed while it ran for this VM.
-    pub(super) fn after_panic(&mut self) {
-        let had_ended = matches!(self.phase, Phase::Off | Phase::Crashed | Phase::Broken);
-        (self.phase, self.wish, self.start_again) = (Phase::Broken, None, false);
-        self.publish();
-        self.wires.connect(false);
-        self.connect_channels(false);
-        self.call_online();
-        self.online = 0;
-        if !had_ended {
-            is_gone();
-        }
     }
 
     pub(super) fn connect_channels(&mut self, live: bool) {
@@ -303,19 +301,21 @@ impl Guest {
 impl Seat {
     /// Stands still: so does its timer.
     fn park(&mut self) {
-        self.waited = self.state == State::Waiting;
+        self.parked = Parked {
+            waited: self.state == State::Waiting,
+            timer_control: mrs!("cntv_ctl_el0"),
+        };
         self.state = State::Parked;
-        self.timer_control = mrs!("cntv_ctl_el0");
         msr!("cntv_ctl_el0", 0);
     }
 
     fn unpark(&mut self) {
-        self.state = if self.waited {
+        self.state = if self.parked.waited {
             State::Waiting
         } else {
             State::Ready
         };
         self.armed = None;
-        msr!("cntv_ctl_el0", self.timer_control);
+        msr!("cntv_ctl_el0", self.parked.timer_control);
     }
 }

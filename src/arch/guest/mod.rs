@@ -13,6 +13,7 @@ mod interrupts;
 mod life;
 mod loading;
 mod orders;
+mod rebuild;
 mod seat;
 pub mod serve;
 mod windows;
@@ -36,7 +37,7 @@ use reliquary::units::{Ipa, ns_for, ticks_in};
 use reliquary::vm::el2_controls::{El2Controls, hcr};
 use reliquary::vm::quick::Quick;
 use reliquary::vm::stage2::Stage2;
-use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm};
+use reliquary::vm::{Core as _, Next, Trap, Vcpu, Vm, hypercall};
 pub use seat::{GuestCell, Seat, State};
 pub use windows::{Image, Place};
 
@@ -126,11 +127,12 @@ impl Guest {
         forwarded: Vec<(u32, bool)>,
         controls: El2Controls,
         restart: Restart,
+        tally: &'static Tally,
     ) -> Self {
         Self {
             vm,
             hardware,
-            tally: Box::leak(Box::new(Tally::new(entries.len()))),
+            tally,
             stage2,
             number,
             vttbr,
@@ -262,6 +264,15 @@ impl Guest {
         }
     }
 
+    /// The same after an interrupt, or a wait: where all was up to date before, the news tell what is not.
+    fn before_going_on(&mut self, seat: &mut Seat) -> After {
+        if self.is_as_it_was_left() {
+            self.before_return(seat)
+        } else {
+            self.before_entry(seat)
+        }
+    }
+
     /// Interrupt inputs, timer and console, as the board has them now.
     fn before_entry(&mut self, seat: &mut Seat) -> After {
         let news = self.vm.take_news() | self.waiting;
@@ -278,7 +289,7 @@ impl Guest {
         let mut after = After::Enter;
         if news.has(News::WIRES) && !self.wires.is_empty() {
             if self.carry() {
-                news |= News::CONSOLE;
+                self.see_to_flush(seat);
             }
             news |= self.vm.take_news();
         }
@@ -363,6 +374,7 @@ impl Guest {
         let mut drained = console::Drained::Nothing;
         if self.vm.board().console_sends() {
             let now = self.vm.now(&self.hardware);
+            // What is left is taken at the flush, should no exit come before it.
             drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
@@ -376,6 +388,14 @@ impl Guest {
             News::default()
         } | self.wires.waiting();
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
+        // Only what was put on the link just now can make a flush due that was not.
+        if drained != console::Drained::Nothing || recorded {
+            self.see_to_flush(seat);
+        }
+    }
+
+    /// Sees that what was put on the link just now is flushed.
+    fn see_to_flush(&mut self, seat: &mut Seat) {
         let flush = self.flush_due();
         if flush.is_some() != seat.flush_at.is_some() {
             self.arm(seat, self.vm.deadline(), flush);
@@ -439,7 +459,7 @@ impl Guest {
     /// A WFI: the vCPU waits, unless an interrupt is there.
     fn wait(&mut self, seat: &mut Seat) -> After {
         self.idles(true);
-        let _ = self.before_entry(seat);
+        let _ = self.before_going_on(seat);
         let lines = self.vm.lines(seat.cpu);
         if lines.irq || lines.fiq {
             self.idles(false);
@@ -487,11 +507,27 @@ impl Guest {
         }
     }
 
+    /// Whether all of the VM is up to date but for its news: nothing waits, and no other CPU of it may have
+    /// changed anything.
+    pub(super) fn is_as_it_was_left(&self) -> bool {
+        self.at_once && self.told.len() == 1
+    }
+
+    /// Whether a vCPU that was to run, and now is, can be entered as it is: it left the core up to date,
+    /// and neither others nor time have changed anything since.
+    #[inline]
+    fn is_fresh(&self, seat: &mut Seat) -> bool {
+        core::mem::take(&mut seat.fresh)
+            && !calls::is_called(seat.vm, seat.cpu)
+            && seat.armed.is_none_or(|at| at > self.vm.now(&self.hardware))
+    }
+
     /// Looks after a vCPU that has just been given the core, or that is called: what is asked of its
     /// VM, and what time has brought. Whether it can be entered.
     fn attend(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> After {
         calls::answer(seat.vm, seat.cpu);
         if seat.cpu == 0 {
+            self.rebuild_if_due();
             self.take_late();
             self.take_mail(seat, vcpu);
         }
@@ -515,7 +551,8 @@ impl Guest {
             }
         }
         self.resample_forwarded();
-        if seat.state == State::Waiting {
+        let waits = seat.state == State::Waiting;
+        if waits {
             if seat.shares {
                 seat.comes(self.began);
             }
@@ -536,7 +573,11 @@ impl Guest {
                 }
             }
         }
-        let after = self.before_entry(seat);
+        let after = if waits {
+            self.before_going_on(seat)
+        } else {
+            self.before_entry(seat)
+        };
         if seat.state == State::Waiting {
             let over = if seat.awaits.is_some() {
                 self.wait_is_over(seat, vcpu)
@@ -604,7 +645,7 @@ fn looked(area: &mut CoreArea) {
 fn trapped(area: &mut CoreArea, esr: u64) {
     let (mut guest, seat, vcpu) = area.live();
     guest.tally.exit(esr);
-    let after = if guest.channels.is_some() && guest.vm.is_hypercall(seat.cpu, vcpu, esr) {
+    let after = if guest.channels.is_some() && hypercall::is_call(vcpu, esr) {
         guest.hypercall(seat, vcpu)
     } else {
         guest.sync(seat, vcpu, esr)

@@ -16,12 +16,16 @@ impl Phase {
             Self::Stopped => "stopped",
             Self::Off => "off",
             Self::Crashed => "crashed",
-            Self::Broken => "broken: the hypervisor failed in it, and the system must start anew",
+            Self::Broken => "broken: the hypervisor failed in it; `start` builds it anew",
+            Self::Rebuilding => "being built anew",
         }
     }
 
     const fn is_on(self) -> bool {
-        matches!(self, Self::Running | Self::Loading(_) | Self::Paused(_))
+        matches!(
+            self,
+            Self::Running | Self::Loading(_) | Self::Paused(_) | Self::Rebuilding
+        )
     }
 }
 
@@ -36,7 +40,7 @@ impl Guest {
             self.resume();
         }
         if mail.has(Mail::STOP) {
-            if self.phase.is_on() {
+            if self.phase.is_on() && self.phase != Phase::Rebuilding {
                 self.start_again = false;
                 self.want(Wish::Stop, seat, vcpu);
             } else {
@@ -46,14 +50,19 @@ impl Guest {
         if mail.has(Mail::START) {
             if self.phase.is_on() && self.wish == Some(Wish::Stop) {
                 self.start_again = true;
-            } else if self.phase.is_on() || self.phase == Phase::Broken {
+            } else if self.phase == Phase::Broken {
+                self.start_broken();
+            } else if self.phase.is_on() {
                 self.refuse("started");
             } else {
                 self.start();
             }
         }
         if mail.has(Mail::RESET) {
-            if self.phase.is_on() && self.wish != Some(Wish::Stop) {
+            if self.phase.is_on()
+                && self.phase != Phase::Rebuilding
+                && self.wish != Some(Wish::Stop)
+            {
                 log::info!("vm.{}: reset by the monitor", self.vm.name());
                 self.want(Wish::Reset, seat, vcpu);
             } else {

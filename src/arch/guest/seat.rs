@@ -125,6 +125,15 @@ pub enum State {
     Parked,
 }
 
+/// What a vCPU was at when it was parked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parked {
+    /// It was waiting.
+    pub waited: bool,
+    /// CNTV_CTL.
+    pub timer_control: u64,
+}
+
 /// A vCPU on its core.
 pub struct Seat {
     /// Its VM.
@@ -161,12 +170,12 @@ pub struct Seat {
     pub wakes_board: u64,
     /// While it waits: when it was to be looked after, though an interrupt has come since.
     pub due: u64,
+    /// It was to run, and left the core with all of its VM up to date.
+    pub fresh: bool,
     /// Since when it waits.
     pub waits_since: u64,
-    /// While it is parked: whether it was waiting, and what its timer's control register was.
-    pub waited: bool,
-    /// See `waited`.
-    pub timer_control: u64,
+    /// While it is parked: what it was at.
+    pub parked: Parked,
     /// What the registers held when it left the core.
     pub context: Context,
 }
@@ -192,9 +201,9 @@ impl Seat {
             awaits: None,
             wakes_board: u64::MAX,
             due: u64::MAX,
+            fresh: false,
             waits_since: 0,
-            waited: false,
-            timer_control: 0,
+            parked: Parked::default(),
             context: Context::new(),
         }
     }

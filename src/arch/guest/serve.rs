@@ -7,8 +7,8 @@ use crate::arch::registers::msr;
 use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt};
 use core::sync::atomic::{AtomicBool, Ordering};
 use reliquary::sched::{Choice, Wants};
-use reliquary::vm::Vcpu;
 use reliquary::vm::el2_controls::hcr;
+use reliquary::vm::{Vcpu, banks};
 
 /// Cores that run a guest's code in the guarded region now: a panic there stops one VM.
 static GUARDED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
@@ -18,7 +18,8 @@ pub fn fails_alone() -> bool {
     GUARDED[core_area::index()].swap(false, Ordering::Relaxed)
 }
 
-fn guard(on: bool) {
+/// From now on, until it is off again, a panic on this core concerns the VM that has it.
+pub(super) fn guard(on: bool) {
     GUARDED[core_area::index()].store(on, Ordering::Relaxed);
 }
 
@@ -66,11 +67,11 @@ impl CoreArea {
         let (work, vcpu) = self.parts();
         let leaves = &mut work.seats[work.current];
         // SAFETY: a seat of this core, which holds no VM now.
-        let guest = unsafe { leaves.guest.hold() };
+        let mut guest = unsafe { leaves.guest.hold() };
         guest.hand_over(leaves);
-        let hides = guest.vm.hidden_spsr(vcpu).is_some();
+        banks::show(vcpu, &mut guest.hardware);
         drop(guest);
-        leaves.context.save(vcpu, hides);
+        leaves.context.save(vcpu);
         if core::mem::take(&mut leaves.timer_forwarded) {
             // It comes again, should the guest still have to deal with it, when the guest is back.
             gic::deactivate(counter::VIRTUAL_TIMER);
@@ -80,14 +81,14 @@ impl CoreArea {
         let (work, vcpu) = self.parts();
         let comes = &mut work.seats[to];
         // SAFETY: a seat of this core, which holds no VM now.
-        let guest = unsafe { comes.guest.hold() };
+        let mut guest = unsafe { comes.guest.hold() };
         if comes.state == State::Ready {
             comes.comes(guest.began);
         }
         comes.context.load(vcpu);
-        comes.armed = None;
         guest.load_controls(comes);
         barrier_isb();
+        banks::settle(vcpu, &mut guest.hardware);
         if vm == comes.vm && cpu != comes.cpu {
             // Two CPUs of a board may have different tables behind the same ASID.
             // SAFETY: makes walks happen again.
@@ -149,10 +150,15 @@ pub(super) fn choose(area: &mut CoreArea) {
         let (mut guest, seat, vcpu) = area.live();
         seat.until = choice.until;
         guard(true);
-        if guest.attend(seat, vcpu) == After::Enter {
-            if seat.armed.is_none() || choice.until != u64::MAX {
-                let flush = console::flush_due(counter::hz());
-                guest.arm(seat, guest.vm.deadline(), flush);
+        let fresh = guest.is_fresh(seat);
+        if fresh || guest.attend(seat, vcpu) == After::Enter {
+            if seat.shares || seat.armed.is_none() {
+                let deadline = if fresh {
+                    seat.armed
+                } else {
+                    guest.vm.deadline()
+                };
+                guest.arm(seat, deadline, console::flush_due(counter::hz()));
             }
             return seat.time.begins();
         }
@@ -245,7 +251,7 @@ extern "C" fn next_guest(area: &'static mut CoreArea) {
     choose(area);
 }
 
-/// The hypervisor failed while it ran for the VM that has this core: the VM is over, the core goes on.
+/// The hypervisor failed while it ran for the VM that has this core: its life is over, the core goes on.
 pub fn go_on_without_vm() -> ! {
     guard(false);
     let area = core_area::own();
@@ -257,8 +263,8 @@ pub fn go_on_without_vm() -> ! {
     let seat = &mut work.seats[work.current];
     seat.guest.break_hold();
     let (mut guest, seat, _) = area.live();
-    seat.state = State::Off;
-    Guest::after_panic(&mut guest);
+    (seat.state, seat.awaits) = (State::Off, None);
+    guest.after_panic(seat.cpu);
     drop(guest);
     // SAFETY: nothing of this stack is needed any more: what failed held its own VM only.
     unsafe { enter_next() }

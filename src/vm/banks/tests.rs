@@ -1,13 +1,15 @@
 //! Both kinds of host: what the guest finds is the same.
 
+use super::super::Next;
 use super::super::fake::{FakeCore, RAM};
-use super::super::tests::{A9, Guest, plan};
+use super::super::inject::vector;
+use super::super::tests::{A9, A57, Guest, plan};
 use super::*;
+use crate::vcpu::psr;
+use std::string::ToString;
 
 const HERE: u64 = RAM + 0x100;
 const VECTOR: u64 = RAM + vector::UNDEFINED;
-/// The guest's own first instruction of its UNDEF vector.
-const OWN: u32 = 0xe59f_f018;
 /// MRC p15, 4, r5, c15, c0, 0: CBAR.
 const CBAR: u32 = 0xee9f_5f10;
 /// UDF.
@@ -30,10 +32,8 @@ fn guest(apart: bool, from: u64) -> Guest {
         ..FakeCore::default()
     };
     let mut g = Guest::on(core, &plan(A9, false));
-    assert_eq!(g.vm.hides_spsr, Some(apart));
-    assert_eq!(g.core.spsr(mode::SVC), 0, "nothing is left of the probe");
+    assert_eq!(g.core.spsr(mode::SVC), 0, "as a reset leaves it");
     g.core.set(SysReg::VbarEl1, RAM);
-    g.put(VECTOR, OWN);
     let mut now = mode::SVC;
     for m in MODES.into_iter().chain([from]) {
         g.core.change_mode(now, m);
@@ -60,7 +60,6 @@ fn undefined(g: &mut Guest, word: u32) {
     g.regs.spsr = mode::UND | psr::I;
     g.regs.pc = VECTOR;
     assert_eq!(g.trap(0x30, 0x22), Next::Resume);
-    g.run();
 }
 
 /// What the guest reads as SPSR when it goes through all modes but `except`.
@@ -91,9 +90,6 @@ fn an_emulated_instruction_leaves_every_spsr_as_it_was() {
             // the guest was in UND mode itself.
             let lost = !apart || from == mode::UND;
             check_spsrs(&mut g, if lost { &[mode::UND] } else { &[] });
-            let mut word = [0; 4];
-            g.core.code(VECTOR, &mut word).unwrap();
-            assert_eq!(u32::from_le_bytes(word), OWN, "the vector is the guest's");
         }
     }
 }
@@ -123,7 +119,6 @@ fn an_injected_abort_leaves_spsr_abt_and_no_other_changed() {
             let mut g = guest(apart, from);
             g.regs.x[0] = 7;
             assert_eq!(g.word(0x2000_0000, 3, false), Next::Resume);
-            g.run();
             assert_eq!(
                 (g.regs.pc, g.regs.mode()),
                 (RAM + vector::DATA_ABORT, mode::ABT)
@@ -137,46 +132,51 @@ fn an_injected_abort_leaves_spsr_abt_and_no_other_changed() {
 }
 
 #[test]
-fn a_host_that_shows_the_spsr_is_never_patched_behind_the_probe() {
-    let mut g = guest(false, mode::SVC);
-    g.word(0x2000_0000, 3, false);
-    assert!(!g.core.stepping);
-    undefined(&mut g, CBAR);
-    assert!(!g.core.stepping);
+fn what_a_report_shows_is_what_the_guest_would_read_and_it_goes_on_with_it() {
+    for apart in [false, true] {
+        for from in MODES {
+            let mut g = guest(apart, from);
+            let text = g.vm.registers(0, &g.regs, &mut g.core).to_string();
+            let shown = |name: &str, m| text.contains(&std::format!("{name:<13} {:016x}", of(m)));
+            assert!(shown("SPSR_EL1/svc", mode::SVC), "{text}");
+            assert!(
+                shown("SPSR_abt", mode::ABT) && shown("SPSR_und", mode::UND),
+                "{text}"
+            );
+            assert!(
+                shown("SPSR_irq", mode::IRQ) && shown("SPSR_fiq", mode::FIQ),
+                "{text}"
+            );
+            check_spsrs(&mut g, &[]);
+        }
+    }
 }
 
 #[test]
-fn a_step_that_ends_otherwise_gives_the_guest_what_it_had() {
-    // The vector cannot be fetched: a prefetch abort at EL2, or one that the guest took itself.
-    for (class, pc) in [(0x20, VECTOR), (0x32, RAM + vector::PREFETCH_ABORT)] {
-        let mut g = guest(true, mode::SVC);
-        g.word(0x2000_0000, 3, false);
-        assert!(g.core.stepping);
-        g.regs.pc = pc;
-        g.trap(class, 7);
-        assert_eq!(
-            (g.regs.pc, g.regs.mode()),
-            (RAM + vector::DATA_ABORT, mode::ABT)
-        );
-        assert!(!g.core.stepping && g.core.watched.is_some());
-        let mut word = [0; 4];
-        g.core.code(VECTOR, &mut word).unwrap();
-        assert_eq!(u32::from_le_bytes(word), OWN);
+fn a_vcpu_that_leaves_its_core_and_comes_back_finds_its_spsrs() {
+    for from in MODES {
+        let mut g = guest(true, from);
+        show(&g.regs, &mut g.core);
+        let kept = g.core.registers.clone();
+        // Another vCPU has the core, and leaves it in System mode.
+        for m in MODES.into_iter().chain([mode::SYS]) {
+            let now = g.core.apart.map_or(mode::SYS, |(now, _)| now);
+            g.core.change_mode(now, m);
+            g.core.set_spsr(m, 0x5555);
+        }
+        g.core.registers = kept;
+        settle(&g.regs, &mut g.core);
+        check_spsrs(&mut g, &[]);
     }
-    // Nor can the probe's: the host is taken at its word.
+}
+
+#[test]
+fn an_aarch64_guest_changes_no_banks() {
     let core = FakeCore {
-        unmapped: Some(1),
+        apart: Some((mode::SVC, 7)),
         ..FakeCore::default()
     };
-    let g = Guest::on(core, &plan(A9, false));
-    assert_eq!(g.vm.hides_spsr, None);
-    assert!(!g.core.stepping);
-}
-
-#[test]
-fn the_host_is_asked_once() {
-    let mut g = guest(true, mode::SVC);
-    g.vm.reset(&g.core);
-    g.vm.enter(0, &mut g.regs, &mut g.core);
-    assert!(!g.core.stepping);
+    let mut g = Guest::on(core, &plan(A57, false));
+    g.word(0x2000_0000, 3, false);
+    assert_eq!(g.core.apart, Some((mode::SVC, 7)));
 }

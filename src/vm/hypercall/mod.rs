@@ -12,7 +12,6 @@ mod numbers;
 #[cfg(test)]
 mod tests;
 
-use super::Vm;
 use crate::mmio::syndrome::{Syndrome, ec};
 use crate::vcpu::{Vcpu, psr};
 use crate::wire::Side;
@@ -58,14 +57,11 @@ pub enum Over {
     Interrupted,
 }
 
-impl Vm {
-    /// Whether this exception is such a call, of a VM that holds channels.
-    #[inline]
-    pub fn is_hypercall(&self, cpu: u8, regs: &Vcpu, esr: u64) -> bool {
-        matches!(Syndrome(esr).class(), ec::HVC64 | ec::HVC32)
-            && regs.x(0) as u32 & numbers::SERVICE_MASK == numbers::SERVICE
-            && !self.is_on_detour(cpu)
-    }
+/// Whether this exception is such a call, of a VM that holds channels.
+#[inline]
+pub fn is_call(regs: &Vcpu, esr: u64) -> bool {
+    matches!(Syndrome(esr).class(), ec::HVC64 | ec::HVC32)
+        && regs.x(0) as u32 & numbers::SERVICE_MASK == numbers::SERVICE
 }
 
 /// The calling vCPU's registers as one call of the convention sees them.

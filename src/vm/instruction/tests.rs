@@ -389,7 +389,6 @@ fn a_return_state_is_stored_on_either_kind_of_host() {
         (g.regs.x[19], g.regs.x[18]) = (DEVICE + 8, 0xcafe);
         // SRSDB sp!, #19
         assert_eq!(g.executes(0xf96d_0513, DEVICE), Next::Resume);
-        g.run();
         assert_eq!((g.look(DEVICE), g.look(DEVICE + 4)), (0xcafe, 0x6000_00d0));
         assert_eq!((g.regs.x[19], g.regs.pc), (DEVICE, RAM + 0x104));
         g.core.eret(mode::SVC);
@@ -407,7 +406,6 @@ fn an_exception_return_from_a_device_goes_to_spsrs_mode() {
             g.regs.x[0] = DEVICE;
             // LDMIA r0!, {pc}^
             assert_eq!(g.executes(0xe8f0_8000, DEVICE), Next::Resume);
-            g.run();
             assert_eq!((g.regs.pc, g.regs.spsr), (0x8000, psr::Z | to));
             assert_eq!(g.regs.x[0], DEVICE + 4);
         }

@@ -225,6 +225,13 @@ impl Exchange {
         Some((result, tell.then_some(held.peer.0)))
     }
 
+    /// The locks of a VM's channels, for who has to see that none is held.
+    pub fn locks(&self, vm: usize) -> impl Iterator<Item = &Mutex<Channel>> {
+        let held = self.tables.get(vm).map_or(&[][..], |table| &table.held);
+        held.iter()
+            .filter_map(|held| self.channels.get(held.channel))
+    }
+
     /// A VM is built, before any runs.
     pub fn begin(&self, vm: usize) {
         self.each(vm, Channel::begin, |_| {});

@@ -4,6 +4,7 @@ use super::board::{HOST, PAGE, RAM, RAM_BYTES, ROM};
 use reliquary::access::Width;
 use reliquary::memory::{BoardMemory, StoreId, Unbacked};
 use reliquary::units::{HostPa, Ipa};
+use reliquary::vcpu::mode;
 use reliquary::vm::{At, Core, Stage1, SysReg};
 use std::cell::{Cell, RefCell};
 
@@ -144,15 +145,6 @@ impl Bench {
         }
     }
 
-    /// A word of memory, where the VM has put an instruction of its own.
-    pub fn word(&self, at: u64) -> Option<u32> {
-        let index = Memory::index(at, 4, false)?;
-        let bytes = self.memory.bytes.borrow();
-        Some(u32::from_le_bytes(
-            bytes[index..index + 4].try_into().unwrap(),
-        ))
-    }
-
     pub fn page(&self, va: u64) -> Page {
         let va = va & !0xfff;
         let elsewhere = self.pages.iter().find(|page| page.va == va).copied();
@@ -201,12 +193,19 @@ impl Core for Bench {
         into.copy_from_slice(&self.memory.bytes.borrow()[index..index + into.len()]);
         Some(())
     }
-    fn patch(&mut self, va: u64, word: u32) -> Option<u32> {
-        let at = self.translate(va, At::E1Read).ok()?.0;
-        let own = self.word(at)?;
-        self.memory
-            .store(Memory::index(at, 4, false)?, &word.to_le_bytes());
-        Some(own)
+    fn hides_spsr(&self) -> bool {
+        self.apart.is_some()
+    }
+    fn change_banks(&mut self, from: u64, to: u64) {
+        if let Some((_, spsr)) = self.apart
+            && from != to
+        {
+            if let Some(bank) = bank_of(from) {
+                self.set(bank, spsr);
+            }
+            let loaded = bank_of(to).map_or(0, |bank| self.get(bank));
+            self.apart = Some((to, loaded));
+        }
     }
     fn simd(&mut self, n: u8) -> u128 {
         self.simd[usize::from(n)]
@@ -249,4 +248,16 @@ impl Bench {
         );
         assert_eq!(at.0 & (width.bytes() - 1), 0, "{at:?} {width:?}");
     }
+}
+
+/// The SPSR of a mode, where it has one.
+pub fn bank_of(m: u64) -> Option<SysReg> {
+    Some(match m {
+        mode::SVC => SysReg::SpsrEl1,
+        mode::ABT => SysReg::SpsrAbt,
+        mode::UND => SysReg::SpsrUnd,
+        mode::IRQ => SysReg::SpsrIrq,
+        mode::FIQ => SysReg::SpsrFiq,
+        _ => return None,
+    })
 }

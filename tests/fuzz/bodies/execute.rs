@@ -21,7 +21,7 @@
 //! | 19 on | the code behind the instruction |
 
 use super::board::{self, Variant};
-use super::core::{Bench, Page};
+use super::core::{Bench, Page, bank_of};
 use super::operation::{self, ELEMENTS_MAX, ZERO_BLOCK_MAX};
 use super::record::{Bytes, Noise, Recorder};
 use reliquary::access::Width;
@@ -92,7 +92,7 @@ fn built(variant: &Variant) -> (Vm, Bench) {
     let plan = board::plan(variant);
     let mut vm = Vm::new("fuzzed", &plan, 62_500_000).unwrap_or_else(|e| panic!("{e}"));
     let mut bench = Bench::new();
-    let mut regs = Vcpu {
+    let regs = Vcpu {
         pc: CODE,
         spsr: if vm.cpu().aarch64 {
             psr::EL1H
@@ -102,65 +102,8 @@ fn built(variant: &Variant) -> (Vm, Bench) {
         ..Vcpu::default()
     };
     bench.apart = variant.hides_spsr.then_some((mode::SVC, 0));
-    vm.enter(0, &mut regs, &mut bench);
-    steps(&mut vm, &mut regs, &mut bench);
+    vm.enter(0, &regs, &mut bench);
     (vm, bench)
-}
-
-/// The guest executes what the VM steps it through.
-fn steps(vm: &mut Vm, regs: &mut Vcpu, bench: &mut Bench) {
-    for _ in 0..10 {
-        let at = bench.page(regs.pc).ipa | regs.pc & 0xfff;
-        let Some(word) = bench.word(at).filter(|_| bench.stepping) else {
-            return;
-        };
-        match word {
-            // MSR SPSR_fsxc, r0.
-            0xe16f_f000 => match &mut bench.apart {
-                Some((_, spsr)) => *spsr = regs.x[0],
-                None => {
-                    if let Some(bank) = bank_of(regs.mode()) {
-                        bench.set(bank, regs.x[0]);
-                    }
-                }
-            },
-            // CPS #mode.
-            cps if cps & !0x1f == 0xf102_0000 => {
-                let (from, to) = (regs.mode(), u64::from(cps & 0x1f));
-                if let Some((_, spsr)) = bench.apart
-                    && from != to
-                {
-                    if let Some(bank) = bank_of(from) {
-                        bench.set(bank, spsr);
-                    }
-                    let loaded = bank_of(to).map_or(0, |bank| bench.get(bank));
-                    bench.apart = Some((to, loaded));
-                }
-                regs.spsr = regs.spsr & !psr::MODE | to;
-            }
-            _ => return,
-        }
-        regs.spsr &= !psr::SS;
-        regs.pc += 4;
-        let trap = Trap {
-            esr: 0x32 << 26 | 1 << 25 | 0x22,
-            far: 0,
-            ipa: Ipa(0),
-        };
-        assert_eq!(vm.trap(0, regs, bench, trap), Next::Resume);
-    }
-    panic!("the VM's own steps never come to their end");
-}
-
-fn bank_of(m: u64) -> Option<SysReg> {
-    Some(match m {
-        mode::SVC => SysReg::SpsrEl1,
-        mode::ABT => SysReg::SpsrAbt,
-        mode::UND => SysReg::SpsrUnd,
-        mode::IRQ => SysReg::SpsrIrq,
-        mode::FIQ => SysReg::SpsrFiq,
-        _ => return None,
-    })
 }
 
 /// Mode, instruction set, order of data, flags and IT state.
@@ -549,9 +492,6 @@ impl Case {
         let vectors = inject::vectors(bench);
         let mut regs = self.regs.clone();
         let next = vm.trap(0, &mut regs, bench, trap);
-        if next == Next::Resume {
-            steps(vm, &mut regs, bench);
-        }
         let accesses = bench.memory.count.get() + bench.host;
         let most = if op.as_ref().is_some_and(operation::is_zero_block) {
             ZERO_BLOCK_MAX
