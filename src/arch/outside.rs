@@ -11,6 +11,8 @@ use reliquary::link::Channel;
 use reliquary::wire::serial::{Sent, SerialWire};
 use reliquary::wire::{Passed, Shared, Side};
 
+/// Characters that go in at a time.
+const AT_ONCE: usize = 64;
 /// So many are taken before that is told, unless there are no more.
 const TOLD_EVERY: u32 = 256;
 
@@ -48,14 +50,14 @@ impl Outside {
     }
 
     /// What waits goes into the wire, with the settings of the UART at its other end, as if both had
-    /// been set alike. Whether something is left to be
-    /// done.
-    pub fn put_in(&self, wire: &impl Shared<SerialWire>, line: LineSettings) -> bool {
+    /// been set alike.
+    pub fn put_in(&self, wire: &impl Shared<SerialWire>, line: LineSettings) -> Left {
         let mut taken = self.taken.load(Ordering::Relaxed);
-        let mut left = true;
-        while wire.with(|wire| wire.room(Side::Second)) > 0 {
+        let room = wire.with(|wire| wire.room(Side::Second));
+        let mut emptied = false;
+        for _ in 0..room.min(AT_ONCE) {
             let Some(byte) = self.input.take() else {
-                left = false;
+                emptied = true;
                 break;
             };
             taken = taken.wrapping_add(1);
@@ -64,8 +66,12 @@ impl Outside {
         }
         self.taken.store(taken, Ordering::Relaxed);
         let untold = taken.wrapping_sub(self.told.load(Ordering::Relaxed));
-        let due = untold >= TOLD_EVERY || (untold > 0 && !left);
-        left || (due && !self.tell(taken))
+        let due = untold >= TOLD_EVERY || (untold > 0 && emptied);
+        let told = !due || self.tell(taken);
+        Left {
+            more: !emptied && room > AT_ONCE,
+            waits: !emptied || !told,
+        }
     }
 
     /// What the wire holds for this end goes over the link, as far as that has room. A pty knows of no

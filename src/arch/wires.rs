@@ -238,7 +238,9 @@ impl Ends {
                         .get(*number)
                         .and_then(|joined| joined.outside.as_ref());
                     if let (Some(outside), Some(line)) = (outside, board.serial_line(end.device)) {
-                        waits |= outside.put_in(wire, line);
+                        let left = outside.put_in(wire, line);
+                        waits |= left.waits;
+                        more |= left.more;
                     }
                     let carried = board.carry_serial(world, end.device, wire, *side);
                     if let Some(outside) = outside {
