@@ -183,7 +183,7 @@ pub fn storms(random: &mut Random) -> Ended {
 /// Waits that the timer ends, one after the other.
 pub fn waits(random: &mut Random) -> Ended {
     let hz = sysreg!("cntfrq_el0");
-    PERIOD.store((hz / 10_000) as u32 * (1 + random.below(4)), Relaxed);
+    PERIOD.store((hz / 10_000) as u32 * random.below(4), Relaxed);
     let mut last = Ended::Done;
     for _ in 0..=random.below(3) {
         let ns = WAIT_MAX - u64::from(random.below(1000));
@@ -259,11 +259,14 @@ pub fn bells(random: &mut Random) -> Ended {
     Ended::Done
 }
 
-static PERIOD: AtomicU32 = AtomicU32::new(0x4000);
+/// What the timer's period has beyond 100 microseconds, in ticks; 0 at first, as the attacker's image must
+/// not change.
+static PERIOD: AtomicU32 = AtomicU32::new(0);
 
 /// The timer's interrupt: the next one is near.
 pub fn tick() {
-    let next = sysreg!("cntvct_el0") + u64::from(PERIOD.load(Relaxed));
+    let period = sysreg!("cntfrq_el0") / 10_000 + u64::from(PERIOD.load(Relaxed));
+    let next = sysreg!("cntvct_el0") + period;
     sysreg!("cntv_cval_el0", next);
     sysreg!("cntv_ctl_el0", 1);
 }
