@@ -10,6 +10,7 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use firmware::arm64::{Frame, IRQ, SYNCHRONOUS, interrupts, unexpected};
+use firmware::attack::controller_v2::{self, VIRTUAL_TIMER};
 use firmware::device::Device;
 use firmware::loadstore::Random;
 use firmware::second::{cpu, psci, switch_on};
@@ -41,7 +42,6 @@ const KINDS: [&str; 8] = [
     "waits",
     "PSCI of any kind",
 ];
-const VIRTUAL_TIMER: u32 = 27;
 /// A reset comes once in so many operations.
 const RESET_ONCE_IN: u32 = 400;
 
@@ -94,12 +94,9 @@ fn tick() {
 
 /// This CPU's interface and its own interrupts, put right whatever the other did.
 fn mend() {
-    let (gicd, gicc) = (device(GICD), device(GICC));
-    gicd.write(0, 1);
-    gicd.write(0x100, 0xffff | 1 << VIRTUAL_TIMER);
-    gicc.write(4, 0xff);
-    gicc.write(8, 0);
-    gicc.write(0, 1);
+    controller_v2::quiet();
+    device(GICD).write_byte(0x400 + VIRTUAL_TIMER as usize, 0x80);
+    device(GICD).write(0x100, 0xffff | 1 << VIRTUAL_TIMER);
     tick();
     interrupts(true);
 }
