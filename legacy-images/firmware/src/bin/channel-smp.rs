@@ -34,6 +34,12 @@ extern "C" fn exception(vector: u64, frame: &mut Frame) {
     unexpected(vector, frame);
 }
 
+/// Is busy for so many microseconds.
+fn spin(us: u64) {
+    let until = sysreg!("cntvct_el0") + sysreg!("cntfrq_el0") / 1_000_000 * us;
+    while sysreg!("cntvct_el0") < until {}
+}
+
 /// Takes messages until none has come for a second.
 fn take_all(own: usize, numbers: Channel) {
     let mut random = Random::new(own as u64 + 7);
@@ -52,6 +58,10 @@ fn take_all(own: usize, numbers: Channel) {
         match result {
             Ok(received) => {
                 idle = 0;
+                // Now and then it is busy for more than a turn, so that the other has its share.
+                if random.once_in(16) {
+                    spin(1500);
+                }
                 let n = u32::from_le_bytes(message[..4].try_into().unwrap_or_default()) as usize;
                 let whole = received.bytes == 8 && message[4..8] == (!(n as u32)).to_le_bytes();
                 match CAME[own].get(n) {
@@ -153,8 +163,7 @@ fn sends(checks: &mut Checks, numbers: Channel) {
         }
         // Now and then both are waiting.
         if random.once_in(50) {
-            let until = sysreg!("cntvct_el0") + sysreg!("cntfrq_el0") / 2000;
-            while sysreg!("cntvct_el0") < until {}
+            spin(500);
         }
     }
     println!("full {full} times");
