@@ -45,6 +45,9 @@ pub struct Console {
     /// End after so many seconds.
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
+    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
+    #[arg(long, conflicts_with_all = ["device", "socket"])]
+    virtio_console: bool,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -82,6 +85,7 @@ impl Console {
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
         let ptys = self.ptys(&vms)?;
+        let qemu = machine::with_console(self.virtio_console, &self.qemu);
         let outcome = Machine {
             image: &image,
             elf: &built.elf,
@@ -90,7 +94,7 @@ impl Console {
             script: &Script::default(),
             timeout,
             icount: false,
-            qemu: &self.qemu,
+            qemu: &qemu,
             log: None,
             recording: None,
             show: false,
