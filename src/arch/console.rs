@@ -1,14 +1,15 @@
 //! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports, the
 //! monitor's commands and answers.
 //!
-//! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder,
-//! the UART, [`KEPT`]'s reader and an [`Input`]; an [`Input`]'s lock is taken last.
+//! Lock order: the tap's lock is taken before [`LINK`]. Nothing is called with [`LINK`] held but the link's
+//! own encoder and decoder, the UART, [`KEPT`]'s reader, a wire that leads outside and an [`Input`]; a wire's
+//! lock and an [`Input`]'s are taken last.
 
 use super::core_area::{self, CORES_MAX};
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
 use super::port::Port;
-use super::{counter, gic, monitor};
+use super::{counter, gic, monitor, tap, wires};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -109,14 +110,14 @@ impl Link {
     }
 
     /// As many recorded bytes as a frame takes.
-    fn record(&mut self, bytes: &mut VecDeque<u8>) {
+    fn record(&mut self, channel: Channel, bytes: &mut VecDeque<u8>) {
         let mut piece = [0; PAYLOAD_LIMIT];
         let size = bytes.len().min(piece.len());
         for (to, from) in piece.iter_mut().zip(bytes.drain(..size)) {
             *to = from;
         }
         self.encode(|encoder, mut sink| {
-            encoder.data(Channel::Trace, &piece[..size], &mut sink);
+            encoder.data(channel, &piece[..size], &mut sink);
         });
     }
 
@@ -202,24 +203,40 @@ pub fn drain_all(guest: &mut Guest) {
 const RECORD_AT_ONCE: usize = 8 * PAYLOAD_LIMIT;
 
 /// Sends recorded bytes, as long as the link has room beside the consoles.
-pub fn record(bytes: &mut VecDeque<u8>) {
+pub fn record(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
     owes_flush().store(true, Ordering::Relaxed);
     for _ in 0..RECORD_AT_ONCE / PAYLOAD_LIMIT {
         if bytes.is_empty() || link.out.room() < 2 * OUT_RESERVE {
             break;
         }
-        link.record(bytes);
+        link.record(channel, bytes);
     }
 }
 
 /// Sends all of them, and waits for the UART while it moves.
-pub fn record_all(bytes: &mut VecDeque<u8>) {
+pub fn record_all(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
     owes_flush().store(true, Ordering::Relaxed);
     while !bytes.is_empty() {
-        link.record(bytes);
+        link.record(channel, bytes);
     }
+}
+
+/// Sends what `fill` gives of a channel that no terminal shows, a few bytes. False: the link has no room,
+/// or another core has it, which is not waited for.
+pub fn data(channel: Channel, fill: impl FnOnce(&mut [u8; 64]) -> usize) -> bool {
+    owes_flush().store(true, Ordering::Relaxed);
+    let Some(mut link) = LINK
+        .try_lock()
+        .filter(|link| link.out.room() >= OUT_RESERVE)
+    else {
+        return false;
+    };
+    let mut bytes = [0; 64];
+    let count = fill(&mut bytes).min(bytes.len());
+    link.encode(|encoder, mut sink| encoder.data(channel, &bytes[..count], &mut sink));
+    true
 }
 
 /// Whether the link has room for an answer of the monitor's, or a few lines of the log.
@@ -282,6 +299,7 @@ pub fn flush_due(hz: u64) -> Option<u64> {
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
     if owes_flush().swap(false, Ordering::Relaxed) {
+        tap::pour();
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
@@ -292,6 +310,7 @@ pub fn flush_some() {
 #[inline(never)]
 pub fn flush_if_free() {
     if owes_flush().swap(false, Ordering::Relaxed) {
+        tap::pour();
         match LINK.try_lock() {
             Some(mut link) => link.encode(|encoder, mut sink| encoder.flush(&mut sink)),
             None => owes_flush().store(true, Ordering::Relaxed),
@@ -322,7 +341,7 @@ pub fn interrupt(intid: u32) -> bool {
     }
     let mut wake = [false; CONSOLES];
     let mut lost = [0_usize; CONSOLES];
-    let mut dropped = 0;
+    let (mut dropped, mut outside) = ([0; 2], 0_u32);
     for _ in 0..256 {
         let Some(byte) = link.port.as_mut().and_then(Port::try_receive) else {
             break;
@@ -342,7 +361,14 @@ pub fn interrupt(intid: u32) -> bool {
             Event::Frame {
                 channel: Channel::Monitor,
                 bytes,
-            } => dropped += bytes.len() - monitor::typed(bytes),
+            } => dropped[0] += bytes.len() - monitor::typed(bytes),
+            Event::Frame {
+                channel: Channel::Outside(wire),
+                bytes,
+            } => {
+                dropped[1] += bytes.len() - wires::typed(wire, bytes);
+                outside |= 1 << (wire & 31);
+            }
             _ => {}
         });
     }
@@ -350,8 +376,15 @@ pub fn interrupt(intid: u32) -> bool {
     link.encode(|encoder, mut sink| encoder.acknowledge(ack, &mut sink));
     drop(link);
     monitor::room();
+    (0..32)
+        .filter(|wire| outside & 1 << wire != 0)
+        .for_each(wires::wake);
+    let [dropped, out] = dropped;
     if dropped > 0 {
         log::warn!("monitor: {dropped} typed bytes lost, it has not read those before them");
+    }
+    if out > 0 {
+        log::warn!("wires: {out} bytes from outside lost, there is no such end, or no room");
     }
     for (vm, lost) in lost.iter().enumerate().filter(|(_, lost)| **lost > 0) {
         log::warn!("console of VM {vm}: {lost} typed bytes lost, its UART does not take them");

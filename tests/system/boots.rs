@@ -405,6 +405,7 @@ fn a_board_with_a_gicv3_is_not_started_on_a_host_without_one() {
         elf: &built.elf,
         host: &Host::find("qemu-virt-gicv2").unwrap_or_else(|faults| panic!("{faults}")),
         vms: &built.vms,
+        outside: &[],
         script: &Script(vec![Step::Expect(expect.to_owned())]),
         timeout: Some(Duration::from_secs(60)),
         icount: false,
@@ -413,6 +414,7 @@ fn a_board_with_a_gicv3_is_not_started_on_a_host_without_one() {
         show: false,
         interactive: false,
         recording: None,
+        taps: None,
         ptys: None,
     }
     .run()

@@ -181,3 +181,22 @@ fn on_a_faithful_wire_what_comes_out_of_a_boards_slot_overruns_and_both_sides_co
         assert!(unread <= 64, "{wire}\n{said}");
     }
 }
+
+#[test]
+fn edges_and_pulses_cross_wires_between_pins_and_to_a_gic() {
+    for (system, host) in [
+        ("pins.toml", "qemu-virt"),
+        ("pins.toml", "qemu-virt-gicv2"),
+        ("pins-one-core.toml", "qemu-virt"),
+    ] {
+        let outcome = row(system, host, false);
+        for firmware in ["pins-asks", "pins-answers"] {
+            let pass = format!("PASS {firmware}");
+            assert!(
+                outcome.apart.contains(&pass),
+                "{system} on {host}:\n{}",
+                outcome.apart
+            );
+        }
+    }
+}

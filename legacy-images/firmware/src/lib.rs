@@ -20,6 +20,8 @@ pub mod gic;
 pub mod identity;
 pub mod lan9118;
 pub mod loadstore;
+#[cfg(target_arch = "aarch64")]
+pub mod pins;
 pub mod serial;
 pub mod versatile;
 

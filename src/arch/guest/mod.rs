@@ -294,7 +294,9 @@ impl Guest {
     fn bring_up(&mut self, seat: &mut Seat, mut news: News) -> After {
         let mut after = After::Enter;
         if news.has(News::WIRES) && !self.wires.is_empty() {
-            self.carry();
+            if self.carry() {
+                self.see_to_flush(seat);
+            }
             news |= self.vm.take_news();
         }
         if news.has(News::CONSOLE) && self.typed_ahead {
@@ -355,20 +357,21 @@ impl Guest {
         after
     }
 
-    /// Serves the VM's ends of the wires.
+    /// Serves the VM's ends of the wires. Whether the link has something to send by that.
     #[inline(never)]
-    fn carry(&mut self) {
+    fn carry(&mut self) -> bool {
         let world = World {
             now: self.vm.now(&self.hardware),
             memory: &self.hardware.memory,
         };
-        self.wires.carry(self.number, self.vm.board(), &world);
+        let sends = self.wires.carry(self.number, self.vm.board(), &world);
         let console = self.waiting.has(News::CONSOLE);
         self.waiting = self.wires.waiting();
         if console {
             self.waiting |= News::CONSOLE;
         }
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
+        sends
     }
 
     /// Takes what the console has sent, and sees that the link sends it.
@@ -393,10 +396,15 @@ impl Guest {
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
         // Only what was put on the link just now can make a flush due that was not.
         if drained != console::Drained::Nothing || recorded {
-            let flush = self.flush_due();
-            if flush.is_some() != seat.flush_at.is_some() {
-                self.arm(seat, self.vm.deadline(), flush);
-            }
+            self.see_to_flush(seat);
+        }
+    }
+
+    /// Sees that what was put on the link just now is flushed.
+    fn see_to_flush(&mut self, seat: &mut Seat) {
+        let flush = self.flush_due();
+        if flush.is_some() != seat.flush_at.is_some() {
+            self.arm(seat, self.vm.deadline(), flush);
         }
     }
 
@@ -506,7 +514,7 @@ impl Guest {
     /// Tells the recorder whether the guest waits: then all there is may go to the link.
     fn idles(&mut self, idle: bool) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.idle = idle;
+            recorder.idle(idle);
         }
     }
 
