@@ -200,7 +200,7 @@ pub fn boot_over_virtio(
 ) -> Result<Outcome> {
     let built = build::build(&System::read(system)?, Some(host))?;
     let qemu = machine::with_console(true, &[]);
-    boot_with(&built, script, timeout, false, None, &qemu)
+    boot_with(&built, script, timeout, false, None, None, &qemu)
 }
 
 /// Boots a system with a script, shows nothing, and counts for how long interrupts wait at EL2: for tests.
