@@ -1,11 +1,13 @@
 //! QEMU as the host of a built system: started, watched through the link, and ended.
 use crate::fault::{Doing, Fault, Result};
 use crate::line::{Edited, LineEdit};
+use crate::outside::{Outside, Waiting};
 use crate::pty::Ptys;
 use crate::screen::Screen;
 use crate::script::{Play, Script};
 use crate::symbols::Symbols;
 use crate::system::host::Host;
+use crate::tap::Taps;
 use crate::terminal::{Ask, Key, Keys, PROMPT_HELP, Raw};
 use crate::trace::recording::Recording;
 use crate::typing::Keyboard;
@@ -29,6 +31,8 @@ pub struct Machine<'a> {
     pub host: &'a Host,
     /// The VMs' names.
     pub vms: &'a [String],
+    /// The outside ends of its wires.
+    pub outside: &'a [Outside],
     /// What is typed and waited for.
     pub script: &'a Script,
     /// When to give up.
@@ -41,12 +45,33 @@ pub struct Machine<'a> {
     pub log: Option<&'a Path>,
     /// What is recorded.
     pub recording: Option<&'a RefCell<Recording>>,
+    /// What is made of what passes the wires.
+    pub taps: Option<&'a RefCell<Taps>>,
     /// Whether the consoles are shown.
     pub show: bool,
     /// Whether standard input goes to the console in focus.
     pub interactive: bool,
     /// Where the consoles and the monitor are too; standard input then only ends the run.
     pub ptys: Option<&'a Ptys>,
+}
+
+/// Arguments of QEMU that give the host a virtio console, and the link to that instead of the UART.
+pub const VIRTIO_CONSOLE: [&str; 8] = [
+    "-serial",
+    "none",
+    "-global",
+    "virtio-mmio.force-legacy=false",
+    "-device",
+    "virtio-serial-device",
+    "-device",
+    "virtconsole,chardev=link",
+];
+
+/// Further arguments of QEMU, with a virtio console if that is asked for.
+pub fn with_console(virtio: bool, further: &[String]) -> Vec<String> {
+    let console = VIRTIO_CONSOLE.iter().filter(|_| virtio);
+    let console = console.map(|argument| (*argument).to_owned());
+    console.chain(further.iter().cloned()).collect()
 }
 
 /// How long a machine goes on that is recorded, when the script is done.
@@ -170,12 +195,11 @@ impl Machine<'_> {
             "-parallel",
             "none",
         ]);
-        command.args([
-            "-chardev",
-            "stdio,id=link,signal=off",
-            "-serial",
-            "chardev:link",
-        ]);
+        command.args(["-chardev", "stdio,id=link,signal=off"]);
+        // Unless further arguments give it to another device.
+        if !self.qemu.iter().any(|more| more.contains("chardev=link")) {
+            command.args(["-serial", "chardev:link"]);
+        }
         if self.icount {
             command.args(["-icount", "shift=0,sleep=off"]);
         }
@@ -186,7 +210,7 @@ impl Machine<'_> {
     /// Boots it, and stays until it ends.
     pub fn run(&self) -> Result<Outcome> {
         let began = Instant::now();
-        let play = Play::new(self.script, self.vms)?;
+        let play = Play::new(self.script, self.vms, self.outside)?;
         let child = self
             .command()?
             .stdin(Stdio::piped())
@@ -221,9 +245,11 @@ impl Machine<'_> {
         let mut session = Session {
             keyboard: Keyboard::new(typed),
             decoder: Decoder::new(),
-            screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show),
+            screen: Screen::new(self.vms, Symbols::of_elf(self.elf), self.show).with(self.outside),
+            waiting: Waiting::default(),
             play,
             recording: self.recording,
+            taps: self.taps,
             scripted: !self.script.0.is_empty(),
             keys: Keys::default(),
             focus: 0,
@@ -289,8 +315,10 @@ pub fn attach(
         keyboard: Keyboard::new(to),
         decoder: Decoder::new(),
         screen: Screen::new(vms, Symbols::of_elf(Path::new("")), false),
-        play: Play::new(&Script::default(), vms)?,
+        waiting: Waiting::default(),
+        play: Play::new(&Script::default(), vms, &[])?,
         recording: None,
+        taps: None,
         scripted: false,
         keys: Keys::default(),
         focus: 0,
@@ -316,8 +344,11 @@ struct Session<'a> {
     keyboard: Keyboard,
     decoder: Decoder,
     screen: Screen,
+    /// What waits until a wire's outside end has room.
+    waiting: Waiting,
     play: Play,
     recording: Option<&'a RefCell<Recording>>,
+    taps: Option<&'a RefCell<Taps>>,
     scripted: bool,
     keys: Keys,
     /// Where what is typed goes.
@@ -335,13 +366,20 @@ impl Session<'_> {
         let mut done = None;
         loop {
             while let Some((channel, line)) = self.play.to_type() {
-                self.keyboard
-                    .type_at(channel, format!("{line}\r").as_bytes());
+                let line = format!("{line}\r");
+                match channel {
+                    Channel::Outside(wire) => self.waiting.put(wire, line.as_bytes()),
+                    channel => self.keyboard.type_at(channel, line.as_bytes()),
+                }
+            }
+            while let Some((channel, bytes)) = self.waiting.to_send() {
+                self.keyboard.type_at(channel, &bytes);
             }
             if self.scripted && self.play.is_done() {
                 let done = *done.get_or_insert_with(Instant::now);
                 // What led to the text that was seen may be on its way.
-                if self.recording.is_none() || done.elapsed() > LINGER {
+                let recorded = self.recording.is_some() || self.taps.is_some();
+                if !recorded || done.elapsed() > LINGER {
                     return End::Done;
                 }
                 until = Some(until.map_or(done + LINGER, |until| until.min(done + LINGER)));
@@ -381,6 +419,8 @@ impl Session<'_> {
             }
         };
         let mut recording = self.recording.map(RefCell::borrow_mut);
+        let mut taps = self.taps.map(RefCell::borrow_mut);
+        let waiting = &mut self.waiting;
         self.decoder.feed(bytes, &mut |event| match event {
             Event::Frame {
                 channel: Channel::Trace,
@@ -390,6 +430,18 @@ impl Session<'_> {
                     recording.fed(bytes);
                 }
             }
+            Event::Frame {
+                channel: Channel::Tap,
+                bytes,
+            } => {
+                if let Some(taps) = &mut taps {
+                    taps.fed(bytes);
+                }
+            }
+            Event::Frame {
+                channel: Channel::Taken,
+                bytes,
+            } => waiting.heard(bytes),
             Event::Text { channel, bytes } | Event::Frame { channel, bytes } => {
                 if channel != Channel::Layout {
                     play.printed(channel, bytes);
@@ -402,6 +454,9 @@ impl Session<'_> {
             Event::Damage(what) => {
                 if let (Some(recording), Damage::Frames { .. }) = (&mut recording, what) {
                     recording.damaged();
+                }
+                if let (Some(taps), Damage::Frames { .. }) = (&mut taps, what) {
+                    taps.damaged();
                 }
                 damage(screen, &what.to_string());
             }
@@ -416,9 +471,13 @@ impl Session<'_> {
                     );
                 }
             }
-            Event::Start => keyboard.machine_started(),
+            Event::Start => {
+                keyboard.machine_started();
+                waiting.machine_started();
+            }
             Event::Ack(ack) => {
                 if let Some(lost) = keyboard.heard(ack) {
+                    waiting.damaged();
                     damage(screen, &lost);
                 }
             }
@@ -428,8 +487,10 @@ impl Session<'_> {
 
     /// Somebody typed at a pty. At the monitor's it is a line, which nobody else shows.
     fn client(&mut self, channel: Channel, bytes: &[u8]) {
-        if channel != Channel::Monitor {
-            return self.keyboard.type_at(channel, bytes);
+        match channel {
+            Channel::Monitor => {}
+            Channel::Outside(wire) => return self.waiting.put(wire, bytes),
+            channel => return self.keyboard.type_at(channel, bytes),
         }
         let mut shown = Vec::new();
         for byte in bytes {
@@ -619,12 +680,14 @@ mod tests {
             elf: &image,
             host: &Host::find("qemu-virt").unwrap(),
             vms: &["echo".to_owned()],
+            outside: &[],
             script: &Script(script.to_vec()),
             timeout: Some(Duration::from_secs(timeout)),
             icount: false,
             qemu: &[],
             log: None,
             recording: None,
+            taps: None,
             show: false,
             interactive: false,
             ptys: None,

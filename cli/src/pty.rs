@@ -1,9 +1,10 @@
-//! Pseudoterminals, one for each console and one for the monitor: what attaches to a serial port
+//! Pseudoterminals, one for each console, each outside end of a wire and the monitor: what attaches to a serial port
 //! (minicom, expect, labgrid) attaches to these.
 //!
 //! Nobody need be there: what a console prints waits for its reader, 256 KiB of it, and then the
 //! oldest goes. A reader that stands still holds up nobody else, since each has a thread of its own.
 use crate::fault::{Doing, Fault, Result};
+use crate::outside::Outside;
 use reliquary::link::Channel;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -148,9 +149,9 @@ impl Out {
 }
 
 impl Ptys {
-    /// Opens one for each VM's console and one for the monitor. With a folder, each has a symbolic
+    /// Opens one for each VM's console, one for each outside end of a wire and one for the monitor. With a folder, each has a symbolic
     /// link there by its name.
-    pub fn open(vms: &[String], folder: Option<&Path>) -> Result<Self> {
+    pub fn open(vms: &[String], outside: &[Outside], folder: Option<&Path>) -> Result<Self> {
         let monitor = "monitor".to_owned();
         if vms.contains(&monitor) {
             let what = "a VM is called \"monitor\", as the monitor's pty is";
@@ -162,7 +163,9 @@ impl Ptys {
             .iter()
             .zip(0..)
             .map(|(name, vm)| (Channel::Console(vm), name));
+        let ends = outside.iter().map(|end| (end.channel(), &end.name));
         let ptys = consoles
+            .chain(ends)
             .chain([(Channel::Monitor, &monitor)])
             .map(|(channel, name)| Pty::open(channel, name))
             .collect::<Result<Vec<_>>>()?;
@@ -272,7 +275,7 @@ mod tests {
     #[test]
     fn each_console_has_its_pty_both_ways_and_bytes_pass_as_they_are() {
         let vms = ["left", "right"].map(str::to_owned);
-        let ptys = Ptys::open(&vms, None).unwrap();
+        let ptys = Ptys::open(&vms, &[], None).unwrap();
         let names: Vec<_> = ptys.paths().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(names, ["left", "right", "monitor"]);
         let (tell, heard) = mpsc::channel();
@@ -297,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_pty_that_nobody_reads_holds_up_no_other_and_tells_what_it_dropped() {
-        let ptys = Ptys::open(&["left", "right"].map(str::to_owned), None).unwrap();
+        let ptys = Ptys::open(&["left", "right"].map(str::to_owned), &[], None).unwrap();
         let size = WAITING + (64 << 10);
         ptys.print(Channel::Console(0), &vec![b'x'; size]);
         let mut right = client(&ptys, "right");
@@ -317,19 +320,19 @@ mod tests {
     fn links_have_the_vms_names_and_go_with_the_ptys() {
         let folder = tempfile::tempdir().unwrap();
         let vms = ["press".to_owned()];
-        let ptys = Ptys::open(&vms, Some(folder.path())).unwrap();
+        let ptys = Ptys::open(&vms, &[], Some(folder.path())).unwrap();
         let link = folder.path().join("press");
         assert_eq!(std::fs::read_link(&link).unwrap(), ptys.ptys[0].path);
         drop(ptys);
         assert!(!link.is_symlink());
         // What an earlier run left behind is replaced; another's file is not.
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();
-        let ptys = Ptys::open(&vms, Some(folder.path())).unwrap();
+        let ptys = Ptys::open(&vms, &[], Some(folder.path())).unwrap();
         assert_eq!(std::fs::read_link(&link).unwrap(), ptys.ptys[0].path);
         drop(ptys);
         std::fs::write(&link, "mine").unwrap();
-        assert!(Ptys::open(&vms, Some(folder.path())).is_err());
+        assert!(Ptys::open(&vms, &[], Some(folder.path())).is_err());
         assert_eq!(std::fs::read_to_string(&link).unwrap(), "mine");
-        assert!(Ptys::open(&["monitor".to_owned()], None).is_err());
+        assert!(Ptys::open(&["monitor".to_owned()], &[], None).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What a run shows: the console in focus as it comes, the other consoles, the monitor and
 //! the reports line by line, and the hypervisor's backtraces with names.
+use crate::outside::Outside;
 use crate::symbols::Symbols;
 use reliquary::link::Channel;
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::io::Write;
 #[derive(Debug)]
 pub struct Screen {
     vms: Vec<String>,
+    /// The outside ends of wires.
+    outside: Vec<Outside>,
     symbols: Symbols,
     show: bool,
     /// The console that is shown as it comes; none: all are shown by line.
@@ -58,6 +61,7 @@ impl Screen {
     pub fn new(vms: &[String], symbols: Symbols, show: bool) -> Self {
         Self {
             vms: vms.to_vec(),
+            outside: Vec::new(),
             symbols,
             show,
             focus: Some(0),
@@ -68,6 +72,13 @@ impl Screen {
             midline: false,
             damages: 0,
         }
+    }
+
+    /// These ends of wires are shown by their names, too.
+    #[must_use]
+    pub fn with(mut self, outside: &[Outside]) -> Self {
+        self.outside = outside.to_vec();
+        self
     }
 
     /// Something was printed.
@@ -108,6 +119,10 @@ impl Screen {
                         .unwrap_or_else(|| format!("vm {vm}")),
                 ),
                 Channel::Report => (RED, "report".to_owned()),
+                Channel::Outside(wire) => {
+                    let end = self.outside.iter().find(|end| end.wire == wire);
+                    (DIM, end.map_or_else(String::new, |end| end.name.clone()))
+                }
                 _ => (DIM, String::new()),
             };
             let shown = if name.is_empty() {

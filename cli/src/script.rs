@@ -1,10 +1,12 @@
 //! What a script does at a console: wait for text, type a line, in the order given.
 use crate::fault::Fault;
+use crate::outside::Outside;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use reliquary::link::Channel;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One step. `@NAME:` before the text names a VM's console, the monitor or the reports.
+/// One step. `@NAME:` before the text names a VM's console, a wire's outside end, the monitor or the
+/// reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Wait until a console, or the named channel, has shown this text.
@@ -92,19 +94,19 @@ pub struct Play {
 }
 
 impl Play {
-    /// At its beginning, with the VMs of these names.
-    pub fn new(script: &Script, vms: &[String]) -> Result<Self, Fault> {
+    /// At its beginning, with the VMs of these names, and these ends of wires.
+    pub fn new(script: &Script, vms: &[String], outside: &[Outside]) -> Result<Self, Fault> {
         let planned = script.0.iter().map(|step| {
             Ok(match step {
                 Step::Expect(text) => {
-                    let (channel, text) = named(text, vms)?;
+                    let (channel, text) = named(text, vms, outside)?;
                     Planned::Expect(channel, text)
                 }
                 Step::Send(text) => {
-                    let (channel, text) = named(text, vms)?;
+                    let (channel, text) = named(text, vms, outside)?;
                     if channel == Some(Channel::Report) {
                         let what = "--send types at consoles, and at the monitor";
-                        return Err(Fault::new(what).mend(known(vms)));
+                        return Err(Fault::new(what).mend(known(vms, outside)));
                     }
                     Planned::Send(channel, text)
                 }
@@ -191,7 +193,11 @@ fn looked_at(wanted: Option<Channel>, here: Channel) -> bool {
 }
 
 /// Takes `@NAME:` off a text.
-fn named(text: &str, vms: &[String]) -> Result<(Option<Channel>, String), Fault> {
+fn named(
+    text: &str,
+    vms: &[String],
+    outside: &[Outside],
+) -> Result<(Option<Channel>, String), Fault> {
     let Some((name, rest)) = text.strip_prefix('@').and_then(|text| text.split_once(':')) else {
         return Ok((None, text.to_owned()));
     };
@@ -200,18 +206,23 @@ fn named(text: &str, vms: &[String]) -> Result<(Option<Channel>, String), Fault>
         (Some(vm), _) => u8::try_from(vm).ok().map(Channel::Console),
         (None, "monitor") => Some(Channel::Monitor),
         (None, "report") => Some(Channel::Report),
-        (None, _) => None,
+        (None, _) => {
+            let mut ends = outside.iter();
+            ends.find(|end| end.name == name).map(Outside::channel)
+        }
     };
     match channel {
         Some(channel) => Ok((Some(channel), rest.to_owned())),
-        None => {
-            Err(Fault::new(format!("\"{text}\": no channel is called \"{name}\"")).mend(known(vms)))
-        }
+        None => Err(
+            Fault::new(format!("\"{text}\": no channel is called \"{name}\""))
+                .mend(known(vms, outside)),
+        ),
     }
 }
 
-fn known(vms: &[String]) -> String {
-    let vms: Vec<String> = vms.iter().map(|vm| format!("@{vm}:")).collect();
+fn known(vms: &[String], outside: &[Outside]) -> String {
+    let names = vms.iter().chain(outside.iter().map(|end| &end.name));
+    let vms: Vec<String> = names.map(|name| format!("@{name}:")).collect();
     format!(
         "write {} or @monitor:, or @report: with --expect",
         vms.join(" or ")
@@ -247,7 +258,12 @@ mod tests {
     }
 
     fn begun(arguments: &[&str]) -> Play {
-        Play::new(&script(arguments), &["left", "right"].map(str::to_owned)).unwrap()
+        Play::new(
+            &script(arguments),
+            &["left", "right"].map(str::to_owned),
+            &[],
+        )
+        .unwrap()
     }
 
     #[test]
@@ -363,10 +379,10 @@ mod tests {
     fn an_unknown_channel_is_told_with_those_that_there_are() {
         let vms = ["left".to_owned()];
         for bad in [["--expect", "@rigth:hi"], ["--send", "@report:hi"]] {
-            let fault = Play::new(&script(&bad), &vms).unwrap_err();
+            let fault = Play::new(&script(&bad), &vms, &[]).unwrap_err();
             assert!(fault.mend.unwrap().contains("@left:"), "{}", fault.what);
         }
         // An address is no channel.
-        assert!(Play::new(&script(&["--expect", "pc @ 0x10: b"]), &vms).is_ok());
+        assert!(Play::new(&script(&["--expect", "pc @ 0x10: b"]), &vms, &[]).is_ok());
     }
 }

@@ -39,7 +39,7 @@ impl Keyboard {
     }
 
     /// Types a burst at a console: as it is at the first one, which has the focus at the
-    /// machine's end; in frames at the others, and at the monitor.
+    /// machine's end; in frames at the others, at the monitor and at wires' outside ends.
     pub fn type_at(&mut self, console: Channel, bytes: &[u8]) {
         let mut out = Vec::new();
         let mut sink = |byte| out.push(byte);
@@ -47,10 +47,10 @@ impl Keyboard {
             self.started = true;
             self.encoder.start(&mut sink);
         }
-        if console == Channel::Monitor {
-            self.encoder.data(console, bytes, &mut sink);
-        } else {
+        if matches!(console, Channel::Console(_)) {
             self.encoder.text(console, bytes, &mut sink);
+        } else {
+            self.encoder.data(console, bytes, &mut sink);
         }
         self.encoder.flush(&mut sink);
         if console == self.encoder.in_focus() {

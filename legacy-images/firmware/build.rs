@@ -10,6 +10,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("virt-v8.ld", "aarch64", "shared-a64"),
     ("virt-v8.ld", "aarch64", "cost-channel"),
     ("virt-v8.ld", "aarch64", "gicv3"),
+    ("virt-v8.ld", "aarch64", "pins-asks"),
+    ("virt-v8.ld", "aarch64", "pins-answers"),
     ("virt-v8.ld", "aarch64", "slots-a64"),
     ("virt-v8.ld", "aarch64", "die-el2"),
     ("virt-v8.ld", "aarch64", "passthrough64"),

@@ -1,14 +1,15 @@
 //! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports, the
 //! monitor's commands and answers.
 //!
-//! Lock order: nothing is called with [`LINK`] held but the link's own encoder and decoder,
-//! the UART, [`KEPT`]'s reader and an [`Input`]; an [`Input`]'s lock is taken last.
+//! Lock order: the tap's lock is taken before [`LINK`]. Nothing is called with [`LINK`] held but the link's
+//! own encoder and decoder, the UART, [`KEPT`]'s reader, a wire that leads outside and an [`Input`]; a wire's
+//! lock and an [`Input`]'s are taken last.
 
 use super::core_area::{self, CORES_MAX};
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
-use super::uart::Uart;
-use super::{counter, gic, monitor};
+use super::port::Port;
+use super::{counter, gic, monitor, tap, wires};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
 use core::ops::Range;
@@ -32,7 +33,7 @@ const OUT_BYTES: usize = 16 * 1024;
 const OUT_RESERVE: usize = 4 * 1024;
 
 struct Link {
-    uart: Option<Uart>,
+    port: Option<Port>,
     encoder: Encoder,
     decoder: Decoder,
     out: Ring<OUT_BYTES>,
@@ -40,14 +41,14 @@ struct Link {
 }
 
 static LINK: Mutex<Link> = Mutex::new(Link {
-    uart: None,
+    port: None,
     encoder: Encoder::new(),
     decoder: Decoder::new(),
     out: Ring::new(),
     lost: 0,
 });
 
-/// The UART's INTID, once it is known.
+/// The port's INTID, once it is known.
 static INTERRUPT: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// The VM whose console has the focus.
 static FOCUS: AtomicUsize = AtomicUsize::new(0);
@@ -58,10 +59,10 @@ pub static INPUT: [Input; CONSOLES] = [const { Input::new() }; CONSOLES];
 /// The log's last lines.
 static KEPT: Mutex<Kept<64>> = Mutex::new(Kept::new());
 
-/// Opens the link over `uart`.
-pub fn open(uart: Uart) {
+/// Opens the link over `port`.
+pub fn open(port: Port) {
     let mut link = LINK.lock();
-    link.uart = Some(uart);
+    link.port = Some(port);
     link.encode(|encoder, mut sink| encoder.start(&mut sink));
     drop(link);
     let _ = log::set_logger(&LOG);
@@ -73,8 +74,8 @@ pub fn listen(intid: u32, mpidr: u64) {
     INTERRUPT.store(intid as usize, Ordering::Relaxed);
     gic::route(intid, 0, mpidr);
     gic::enable(intid);
-    if let Some(uart) = &mut LINK.lock().uart {
-        uart.enable_interrupts();
+    if let Some(port) = &mut LINK.lock().port {
+        port.enable_interrupts();
     }
 }
 
@@ -85,7 +86,7 @@ impl Link {
     /// Lets the encoder write into the ring, then moves to the UART what it takes.
     fn encode(&mut self, with: impl FnOnce(&mut Encoder, Sink<'_>)) {
         let Self {
-            uart,
+            port,
             encoder,
             out,
             lost,
@@ -95,10 +96,10 @@ impl Link {
             if out.push(byte) {
                 return;
             }
-            // The ring is full: wait for the UART, for as long as it moves.
-            if let Some(uart) = uart {
+            // The ring is full: wait for the port, for as long as it moves.
+            if let Some(port) = port {
                 for _ in 0..1_000_000 {
-                    if send(uart, out) && out.push(byte) {
+                    if send(port, out) && out.push(byte) {
                         return;
                     }
                 }
@@ -109,14 +110,14 @@ impl Link {
     }
 
     /// As many recorded bytes as a frame takes.
-    fn record(&mut self, bytes: &mut VecDeque<u8>) {
+    fn record(&mut self, channel: Channel, bytes: &mut VecDeque<u8>) {
         let mut piece = [0; PAYLOAD_LIMIT];
         let size = bytes.len().min(piece.len());
         for (to, from) in piece.iter_mut().zip(bytes.drain(..size)) {
             *to = from;
         }
         self.encode(|encoder, mut sink| {
-            encoder.data(Channel::Trace, &piece[..size], &mut sink);
+            encoder.data(channel, &piece[..size], &mut sink);
         });
     }
 
@@ -137,22 +138,26 @@ impl Link {
 
     fn pump(&mut self) {
         let Self {
-            uart: Some(uart),
+            port: Some(port),
             out,
             ..
         } = self
         else {
             return;
         };
-        while send(uart, out) {}
-        uart.interrupts(!out.is_empty());
+        loop {
+            while send(port, out) {}
+            if !port.settle(!out.is_empty()) {
+                break;
+            }
+        }
     }
 }
 
 /// Moves one byte; false if there is none or no room.
-fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
+fn send(port: &mut Port, out: &mut Ring<OUT_BYTES>) -> bool {
     let Some(byte) = out.peek() else { return false };
-    if uart.try_send(byte) {
+    if port.try_send(byte) {
         out.pop();
         true
     } else {
@@ -198,24 +203,40 @@ pub fn drain_all(guest: &mut Guest) {
 const RECORD_AT_ONCE: usize = 8 * PAYLOAD_LIMIT;
 
 /// Sends recorded bytes, as long as the link has room beside the consoles.
-pub fn record(bytes: &mut VecDeque<u8>) {
+pub fn record(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
     owes_flush().store(true, Ordering::Relaxed);
     for _ in 0..RECORD_AT_ONCE / PAYLOAD_LIMIT {
         if bytes.is_empty() || link.out.room() < 2 * OUT_RESERVE {
             break;
         }
-        link.record(bytes);
+        link.record(channel, bytes);
     }
 }
 
 /// Sends all of them, and waits for the UART while it moves.
-pub fn record_all(bytes: &mut VecDeque<u8>) {
+pub fn record_all(channel: Channel, bytes: &mut VecDeque<u8>) {
     let mut link = LINK.lock();
     owes_flush().store(true, Ordering::Relaxed);
     while !bytes.is_empty() {
-        link.record(bytes);
+        link.record(channel, bytes);
     }
+}
+
+/// Sends what `fill` gives of a channel that no terminal shows, a few bytes. False: the link has no room,
+/// or another core has it, which is not waited for.
+pub fn data(channel: Channel, fill: impl FnOnce(&mut [u8; 64]) -> usize) -> bool {
+    owes_flush().store(true, Ordering::Relaxed);
+    let Some(mut link) = LINK
+        .try_lock()
+        .filter(|link| link.out.room() >= OUT_RESERVE)
+    else {
+        return false;
+    };
+    let mut bytes = [0; 64];
+    let count = fill(&mut bytes).min(bytes.len());
+    link.encode(|encoder, mut sink| encoder.data(channel, &bytes[..count], &mut sink));
+    true
 }
 
 /// Whether the link has room for an answer of the monitor's, or a few lines of the log.
@@ -278,6 +299,7 @@ pub fn flush_due(hz: u64) -> Option<u64> {
 /// Sends what waits for more to come, when there is time.
 pub fn flush_some() {
     if owes_flush().swap(false, Ordering::Relaxed) {
+        tap::pour();
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
@@ -288,6 +310,7 @@ pub fn flush_some() {
 #[inline(never)]
 pub fn flush_if_free() {
     if owes_flush().swap(false, Ordering::Relaxed) {
+        tap::pour();
         match LINK.try_lock() {
             Some(mut link) => link.encode(|encoder, mut sink| encoder.flush(&mut sink)),
             None => owes_flush().store(true, Ordering::Relaxed),
@@ -313,11 +336,14 @@ pub fn interrupt(intid: u32) -> bool {
         return false;
     }
     let mut link = LINK.lock();
+    if let Some(port) = &mut link.port {
+        port.acknowledge();
+    }
     let mut wake = [false; CONSOLES];
     let mut lost = [0_usize; CONSOLES];
-    let mut dropped = 0;
+    let (mut dropped, mut outside) = ([0; 2], 0_u32);
     for _ in 0..256 {
-        let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
+        let Some(byte) = link.port.as_mut().and_then(Port::try_receive) else {
             break;
         };
         let focus = FOCUS.load(Ordering::Relaxed);
@@ -335,7 +361,14 @@ pub fn interrupt(intid: u32) -> bool {
             Event::Frame {
                 channel: Channel::Monitor,
                 bytes,
-            } => dropped += bytes.len() - monitor::typed(bytes),
+            } => dropped[0] += bytes.len() - monitor::typed(bytes),
+            Event::Frame {
+                channel: Channel::Outside(wire),
+                bytes,
+            } => {
+                dropped[1] += bytes.len() - wires::typed(wire, bytes);
+                outside |= 1 << (wire & 31);
+            }
             _ => {}
         });
     }
@@ -343,8 +376,15 @@ pub fn interrupt(intid: u32) -> bool {
     link.encode(|encoder, mut sink| encoder.acknowledge(ack, &mut sink));
     drop(link);
     monitor::room();
+    (0..32)
+        .filter(|wire| outside & 1 << wire != 0)
+        .for_each(wires::wake);
+    let [dropped, out] = dropped;
     if dropped > 0 {
         log::warn!("monitor: {dropped} typed bytes lost, it has not read those before them");
+    }
+    if out > 0 {
+        log::warn!("wires: {out} bytes from outside lost, there is no such end, or no room");
     }
     for (vm, lost) in lost.iter().enumerate().filter(|(_, lost)| **lost > 0) {
         log::warn!("console of VM {vm}: {lost} typed bytes lost, its UART does not take them");

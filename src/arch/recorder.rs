@@ -3,41 +3,31 @@
 //! observer counts what it loses.
 
 use super::console;
-use alloc::collections::VecDeque;
 use reliquary::board::Board;
 use reliquary::board::observe::{Kinds, Observer};
-use reliquary::trace::packed::{ITEM_MAX, Item, Packer};
+use reliquary::link::Channel;
+use reliquary::trace::packed::{ITEM_MAX, Item};
+use reliquary::trace::stream::{AT_ONCE, Stream};
 
 /// What is seen between two exits, and while the packed bytes have no room.
 const SEEN: usize = 4096;
 /// Packed bytes on their way to the link.
 const BYTES: usize = 1 << 20;
-/// How many items are packed at an exit: twice what one leaves at most, but for long transfers.
-const AT_ONCE: usize = 256;
-/// A trace can end where everything that was seen is in it: after so many items this is told.
-const SETTLE_AFTER: u32 = 64;
 
 /// A VM's recorder.
-pub struct Recorder {
-    packer: Packer,
-    bytes: VecDeque<u8>,
-    /// Items since it was last told that all is there.
-    unsettled: u32,
-    /// The guest waits for an interrupt.
-    pub idle: bool,
-}
+pub struct Recorder(Stream);
 
 impl Recorder {
     /// Records these devices of `board`, whose clock ticks `hz` times a second.
     pub fn new(board: &mut Board, devices: &[u16], hz: u64) -> Self {
         let observer = Observer::new(Kinds::ALL, SEEN).only(devices.iter().copied());
         board.observe(Some(observer));
-        Self {
-            packer: Packer::new(1_000_000_000_u64.checked_div(hz).unwrap_or(1)),
-            bytes: VecDeque::with_capacity(BYTES),
-            unsettled: 0,
-            idle: false,
-        }
+        Self(Stream::new(BYTES, hz))
+    }
+
+    /// Tells whether the guest waits for an interrupt.
+    pub fn idle(&mut self, idle: bool) {
+        self.0.idle = idle;
     }
 
     /// Records nothing for now, or goes on: what happens meanwhile counts as lost.
@@ -50,65 +40,43 @@ impl Recorder {
     /// Takes what was seen, as far as there is room, and gives the link what it has room for.
     pub fn pour(&mut self, board: &mut Board) {
         self.pack(board);
-        if !self.bytes.is_empty() {
-            console::record(&mut self.bytes);
+        if !self.0.bytes().is_empty() {
+            console::record(Channel::Trace, self.0.bytes());
         }
     }
 
     /// The same, and tells that it is all there, if it is.
     pub fn settle(&mut self, board: &mut Board) {
-        let idle = core::mem::replace(&mut self.idle, true);
+        let idle = core::mem::replace(&mut self.0.idle, true);
         self.pour(board);
-        self.idle = idle;
+        self.0.idle = idle;
     }
 
     /// The board's time begins, when the host's counter is at so many nanoseconds. What was seen of
     /// the time before has been taken.
     pub fn begins(&mut self, board: &mut Board, host: u64) {
         self.pour(board);
-        if self.bytes.capacity() - self.bytes.len() >= ITEM_MAX {
-            self.put(&Item::Began(host));
+        if self.0.room() >= ITEM_MAX {
+            self.0.put(&Item::Began(host));
         }
     }
 
     fn pack(&mut self, board: &mut Board) {
-        let Some(observer) = board.observer() else {
-            return;
-        };
-        for _ in 0..AT_ONCE {
-            if self.bytes.capacity() - self.bytes.len() < ITEM_MAX {
-                return;
-            }
-            if let Some(seen) = observer.take() {
-                self.put(&Item::Seen(seen));
-                self.unsettled += 1;
-            } else if let Some((at, count)) = observer.take_lost() {
-                self.put(&Item::Lost { at, count });
-            } else {
-                if self.unsettled > if self.idle { 0 } else { SETTLE_AFTER } {
-                    self.unsettled = 0;
-                    self.put(&Item::Settled);
-                }
-                return;
-            }
+        if let Some(observer) = board.observer() {
+            self.0.pack(observer);
         }
-    }
-
-    fn put(&mut self, item: &Item) {
-        let bytes = &mut self.bytes;
-        self.packer.pack(item, &mut |byte| bytes.push_back(byte));
     }
 
     /// Sends all there is, and that it is all: the VM has ended.
     pub fn end(&mut self, board: &mut Board) {
-        self.idle = true;
+        self.0.idle = true;
         Self::pause(board, false);
         // Each round packs or sends something, and what was seen is bounded.
         for _ in 0..2 * (SEEN / AT_ONCE) {
             self.pack(board);
-            console::record_all(&mut self.bytes);
+            console::record_all(Channel::Trace, self.0.bytes());
         }
-        self.put(&Item::End);
-        console::record_all(&mut self.bytes);
+        self.0.put(&Item::End);
+        console::record_all(Channel::Trace, self.0.bytes());
     }
 }

@@ -9,7 +9,8 @@
 //! call of a device.
 
 use super::mailbox::{self, Mail};
-use super::{counter, let_go};
+use super::outside::Outside;
+use super::{counter, let_go, tap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use reliquary::board::{Board, News, World};
@@ -20,52 +21,94 @@ use reliquary::units::{Instant, ns_for};
 use reliquary::wire::ethernet::{EthernetWire, PORTS};
 use reliquary::wire::pins::{Pin, PinWire};
 use reliquary::wire::serial::{Sent, SerialWire};
-use reliquary::wire::{Shared, Side};
+use reliquary::wire::{Passed, Shared, Side};
 use spin::{Mutex, Once};
 
 enum Wire {
-    Serial(Mutex<SerialWire>),
-    Ethernet(Mutex<EthernetWire>),
-    Pins(Mutex<PinWire>),
+    Serial(Tapped<SerialWire>),
+    Ethernet(Tapped<EthernetWire>),
+    Pins(Tapped<PinWire>),
+}
+
+/// A wire of one kind.
+struct Tapped<W> {
+    wire: Mutex<W>,
+    /// The number that its first end has in the tap, if it is tapped.
+    first: Option<u16>,
+}
+
+impl<W> Shared<W> for Tapped<W> {
+    fn with<R>(&self, act: impl FnOnce(&mut W) -> R) -> R {
+        self.wire.with(act)
+    }
+
+    #[inline]
+    fn saw(&self, from: usize, passed: Passed<'_>) {
+        if let Some(first) = self.first {
+            tap::saw(first.wrapping_add(from as u16), passed);
+        }
+    }
 }
 
 /// A wire, with the VM at each of its ends.
 struct Joined {
     wire: Wire,
     vms: Vec<usize>,
+    outside: Option<Outside>,
 }
 
 static WIRES: Once<Vec<Joined>> = Once::new();
 
 /// Makes the wires of a system, once.
 pub fn open(specs: &[WireSpec]) {
+    if specs.iter().any(|spec| spec.tapped) {
+        tap::open();
+    }
     WIRES.call_once(|| {
-        let joined = specs.iter().map(|spec| Joined {
-            wire: match &spec.kind {
-                // Nobody is up yet: see `Ends::of`.
-                WireKind::Serial { faithful, .. } => {
-                    let mut wire = SerialWire::new(*faithful);
-                    for side in [Side::First, Side::Second] {
-                        wire.connect(side, false);
-                    }
-                    Wire::Serial(Mutex::new(wire))
-                }
-                WireKind::Ethernet(ends) => {
-                    let mut wire = EthernetWire::new(ends.len());
-                    (0..ends.len()).for_each(|port| wire.connect(port, false));
-                    Wire::Ethernet(Mutex::new(wire))
-                }
-                WireKind::Pins(_) => Wire::Pins(Mutex::new(PinWire::new())),
-            },
-            vms: spec
-                .kind
-                .ends()
-                .iter()
-                .map(|end| usize::from(end.vm))
-                .collect(),
+        let mut next = 0_u16;
+        let joined = specs.iter().enumerate().map(|(number, spec)| {
+            let first = spec.tapped.then_some(next);
+            next = next.wrapping_add(spec.kind.places() as u16);
+            let leads_outside = matches!(spec.kind, WireKind::Outside(_));
+            let ends = spec.kind.ends();
+            Joined {
+                wire: made(&spec.kind, first),
+                vms: ends.iter().map(|end| usize::from(end.vm)).collect(),
+                outside: leads_outside.then(|| Outside::new(number as u8)),
+            }
         });
         joined.collect()
     });
+}
+
+/// A wire at which nobody is up yet: see [`Ends::of`].
+fn made(kind: &WireKind, first: Option<u16>) -> Wire {
+    match kind {
+        WireKind::Serial { faithful, .. } => {
+            let mut wire = SerialWire::new(*faithful);
+            for side in [Side::First, Side::Second] {
+                wire.connect(side, false);
+            }
+            let wire = Mutex::new(wire);
+            Wire::Serial(Tapped { wire, first })
+        }
+        WireKind::Outside(_) => {
+            let mut wire = SerialWire::new(false);
+            wire.connect(Side::First, false);
+            let wire = Mutex::new(wire);
+            Wire::Serial(Tapped { wire, first })
+        }
+        WireKind::Ethernet(ends) => {
+            let mut wire = EthernetWire::new(ends.len());
+            (0..ends.len()).for_each(|port| wire.connect(port, false));
+            let wire = Mutex::new(wire);
+            Wire::Ethernet(Tapped { wire, first })
+        }
+        WireKind::Pins(_) => {
+            let wire = Mutex::new(PinWire::new());
+            Wire::Pins(Tapped { wire, first })
+        }
+    }
 }
 
 /// One of a VM's ends.
@@ -114,7 +157,7 @@ impl Ends {
                 }
                 let device = usize::from(end.device);
                 let at = match &spec.kind {
-                    WireKind::Serial { .. } if board.take_serial(device) => {
+                    WireKind::Serial { .. } | WireKind::Outside(_) if board.take_serial(device) => {
                         At::Serial(number, side_of(place))
                     }
                     WireKind::Ethernet(_) if board.take_frames(device, true) => {
@@ -176,10 +219,10 @@ impl Ends {
     }
 
     /// Serves them all: what the board has sent goes into the wires, and what waits there for it
-    /// comes out.
-    pub fn carry(&mut self, vm: usize, board: &mut Board, world: &World<'_>) {
+    /// comes out. Whether the link has something to send by that.
+    pub fn carry(&mut self, vm: usize, board: &mut Board, world: &World<'_>) -> bool {
         let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
-        let (mut waits, mut more) = (false, false);
+        let (mut waits, mut more, mut sends) = (false, false, false);
         for end in &self.served {
             let wire = |number: &usize| {
                 joined
@@ -191,9 +234,21 @@ impl Ends {
                     let Some((Wire::Serial(wire), vms)) = wire(number) else {
                         continue;
                     };
+                    let outside = joined
+                        .get(*number)
+                        .and_then(|joined| joined.outside.as_ref());
+                    if let (Some(outside), Some(line)) = (outside, board.serial_line(end.device)) {
+                        waits |= outside.put_in(wire, line);
+                    }
                     let carried = board.carry_serial(world, end.device, wire, *side);
+                    if let Some(outside) = outside {
+                        let left = outside.take_out(wire);
+                        waits |= left.waits;
+                        more |= left.more;
+                        sends = true;
+                    }
                     if carried.tell {
-                        tell(vms, other(*side));
+                        tell(vms, side.other().place());
                     }
                     waits |= carried.waits;
                     more |= carried.more;
@@ -217,7 +272,7 @@ impl Ends {
                         continue;
                     };
                     if board.carry_pin(world, end.device, *pin, wire, *side) {
-                        tell(vms, other(*side));
+                        tell(vms, side.other().place());
                     }
                 }
                 At::Nobody => {
@@ -230,11 +285,13 @@ impl Ends {
         if more {
             mailbox::post(vm, Mail::WIRES);
         }
+        tap::pour() | sends
     }
 
     /// This core failed, perhaps with one of these wires in its hands: whoever has one after longer than
     /// any use takes, has it no more.
     pub fn let_go(&self) {
+        tap::let_go();
         let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
         for end in &self.served {
             let (At::Serial(number, _) | At::Ethernet(number, _) | At::Pins(number, ..)) = end.at
@@ -242,9 +299,9 @@ impl Ends {
                 continue;
             };
             match joined.get(number).map(|joined| &joined.wire) {
-                Some(Wire::Serial(wire)) => let_go(wire),
-                Some(Wire::Ethernet(wire)) => let_go(wire),
-                Some(Wire::Pins(wire)) => let_go(wire),
+                Some(Wire::Serial(wire)) => let_go(&wire.wire),
+                Some(Wire::Ethernet(wire)) => let_go(&wire.wire),
+                Some(Wire::Pins(wire)) => let_go(&wire.wire),
                 None => {}
             }
         }
@@ -264,7 +321,13 @@ impl Ends {
                     if let Some((Wire::Serial(wire), vms)) = wire(number)
                         && wire.with(|wire| wire.connect(*side, live))
                     {
-                        tell(vms, other(*side));
+                        tell(vms, side.other().place());
+                    }
+                    let outside = joined
+                        .get(*number)
+                        .and_then(|joined| joined.outside.as_ref());
+                    if let Some(outside) = outside.filter(|_| !live) {
+                        outside.forget();
                     }
                 }
                 At::Ethernet(number, port) => {
@@ -275,9 +338,16 @@ impl Ends {
                 At::Pins(number, side, _) => {
                     if let Some((Wire::Pins(wire), vms)) = wire(number)
                         && !live
-                        && wire.with(|wire| wire.drive(*side, None))
                     {
-                        tell(vms, other(*side));
+                        let drove =
+                            |wire: &mut PinWire| (wire.driven(*side), wire.drive(*side, None));
+                        let (was_high, tells) = wire.with(drove);
+                        if was_high {
+                            wire.saw(side.place(), Passed::Level(false));
+                        }
+                        if tells {
+                            tell(vms, side.other().place());
+                        }
                     }
                 }
                 At::Nobody => {}
@@ -287,6 +357,7 @@ impl Ends {
 
     /// Tells the log what a VM's wires lost, if anything.
     pub fn account(&self, name: &str) {
+        tap::pour_all();
         let joined = WIRES.get().map_or(&[][..], Vec::as_slice);
         for end in &self.served {
             match &end.at {
@@ -323,10 +394,18 @@ impl Ends {
     }
 }
 
-const fn other(side: Side) -> usize {
-    match side {
-        Side::First => 1,
-        Side::Second => 0,
+/// Bytes from the link for the outside end of a wire. How many there was room for; the VM at its
+/// other end is then to be [woken](wake).
+pub fn typed(wire: u8, bytes: &[u8]) -> usize {
+    let joined = WIRES.get().and_then(|wires| wires.get(usize::from(wire)));
+    let outside = joined.and_then(|joined| joined.outside.as_ref());
+    outside.map_or(0, |outside| outside.typed(bytes))
+}
+
+/// Something has come for the VM at the first end of a wire.
+pub fn wake(wire: u8) {
+    if let Some(joined) = WIRES.get().and_then(|wires| wires.get(usize::from(wire))) {
+        tell(&joined.vms, 0);
     }
 }
 

@@ -42,7 +42,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The format that this crate writes and reads.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
 /// The size of the bundle's header in bytes.
@@ -192,6 +192,8 @@ pub struct WireSpec {
     pub name: String,
     /// What it joins.
     pub kind: WireKind,
+    /// Whether what passes it goes over the link, too.
+    pub tapped: bool,
 }
 
 /// What a wire joins.
@@ -204,6 +206,8 @@ pub enum WireKind {
         /// Characters arrive whether the receiver has room or not.
         faithful: bool,
     },
+    /// A serial port, and the developer's machine at the other end of the link.
+    Outside(WireEnd),
     /// Two Ethernet ports or more: a switch.
     Ethernet(Vec<WireEnd>),
     /// Two pins.
@@ -215,8 +219,19 @@ impl WireKind {
     pub fn ends(&self) -> Vec<WireEnd> {
         match self {
             Self::Serial { ends, .. } => ends.to_vec(),
+            Self::Outside(end) => Vec::from([*end]),
             Self::Ethernet(ends) => ends.clone(),
             Self::Pins(ends) => ends.iter().map(|(end, _)| *end).collect(),
+        }
+    }
+}
+
+impl WireKind {
+    /// How many ends it has, the outside one too.
+    pub fn places(&self) -> usize {
+        match self {
+            Self::Ethernet(ends) => ends.len(),
+            Self::Serial { .. } | Self::Outside(_) | Self::Pins(_) => 2,
         }
     }
 }

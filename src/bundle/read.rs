@@ -322,6 +322,7 @@ fn check_wires(wires: &[WireSpec], vms: usize) -> Result<(), BundleError> {
         }
         match &wire.kind {
             WireKind::Serial { ends, .. } => ports.extend(ends),
+            WireKind::Outside(end) => ports.push(*end),
             WireKind::Ethernet(ends) => {
                 if !(2..=ethernet::PORTS).contains(&ends.len()) {
                     return Err(wrong(&wire.name, "an Ethernet wire has 2 to 8 ports"));

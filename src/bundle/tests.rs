@@ -529,6 +529,7 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
         let wires = kinds.iter().map(|kind| WireSpec {
             name: "a - b".into(),
             kind: kind.clone(),
+            tapped: false,
         });
         let manifest = Manifest {
             system: "s".into(),
@@ -553,6 +554,7 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
     let sound = [
         serial(end(0, 1), end(1, 1)),
         WireKind::Ethernet(vec![end(0, 2), end(1, 2)]),
+        WireKind::Outside(end(0, 4)),
         WireKind::Pins([(end(0, 3), pin), (end(1, 3), pin)]),
         WireKind::Pins([(end(0, 3), pin), (end(0, 3), pin)]),
     ];
@@ -565,6 +567,11 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
         (&[serial(end(0, 1), end(0, 1))], "a port is on two wires"),
         (
             &[serial(end(0, 1), end(1, 1)), serial(end(0, 2), end(1, 1))],
+            "a port is on two wires",
+        ),
+        (&[WireKind::Outside(end(2, 1))], "it leads to no VM"),
+        (
+            &[serial(end(0, 1), end(1, 1)), WireKind::Outside(end(1, 1))],
             "a port is on two wires",
         ),
         (&[WireKind::Ethernet(vec![end(0, 1)])], "2 to 8 ports"),

@@ -105,6 +105,9 @@ impl fmt::Display for Channel {
             Self::Trace => f.write_str("trace"),
             Self::Block => f.write_str("block"),
             Self::Layout => f.write_str("layout"),
+            Self::Tap => f.write_str("tapped wires"),
+            Self::Taken => f.write_str("taken by outside ends"),
+            Self::Outside(wire) => write!(f, "outside end of wire {wire}"),
         }
     }
 }

@@ -42,6 +42,12 @@ pub enum Channel {
     Trace,
     /// Blocks of media that the host tool holds (reserved).
     Block,
+    /// What passes wires that are tapped.
+    Tap,
+    /// How much of what was sent to outside ends has been taken.
+    Taken,
+    /// The outside end of the wire of this number (0 to 31).
+    Outside(u8),
     /// Line ends between two channels' texts: for plain terminals; a decoder drops them.
     Layout,
 }
@@ -56,7 +62,10 @@ impl Channel {
             Self::Report => 0x11,
             Self::Trace => 0x12,
             Self::Block => 0x13,
+            Self::Tap => 0x14,
+            Self::Taken => 0x15,
             Self::Layout => 0x1f,
+            Self::Outside(wire) => 0x20 | wire & 0x1f,
         }
     }
 
@@ -69,7 +78,10 @@ impl Channel {
             0x11 => Some(Self::Report),
             0x12 => Some(Self::Trace),
             0x13 => Some(Self::Block),
+            0x14 => Some(Self::Tap),
+            0x15 => Some(Self::Taken),
             0x1f => Some(Self::Layout),
+            wire @ 0x20..=0x3f => Some(Self::Outside(wire & 0x1f)),
             _ => None,
         }
     }

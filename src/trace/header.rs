@@ -11,6 +11,9 @@ use core::fmt;
 /// The version of the format.
 pub const VERSION: u32 = 1;
 
+/// The board of a trace that is of none: of what passes a system's wires.
+pub const NO_BOARD: &str = "none";
+
 /// The first line.
 pub const FIRST: &str = "# reliquary-trace 1";
 

@@ -7,7 +7,8 @@
 //! - [`names`]: what a board's devices are called in a trace.
 //! - [`write`](mod@write) and [`read`]: text from records, and records from text, each line checked.
 //! - [`observed`]: records of what a board's [`Observer`](crate::board::observe::Observer) saw.
-//! - [`packed`]: the same on its way from the hypervisor to the host tool.
+//! - [`packed`]: the same on its way from the hypervisor to the host tool; [`stream`]: where it waits
+//!   for that.
 //! - [`replay`]: a board, built with no CPU, is given what was recorded, and what it answers is
 //!   compared with what was recorded, within the bounds that stand beside each device.
 
@@ -19,6 +20,7 @@ pub mod packed;
 pub mod read;
 pub mod record;
 pub mod replay;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 pub mod write;

@@ -9,12 +9,14 @@
 //! - [`serial`]: two UARTs, characters each way, with what their line settings make of them.
 //! - [`ethernet`]: a learning switch.
 //! - [`pins`]: GPIO pins and interrupt lines, edge by edge.
+//! - [`tap`]: what enters wires, for captures and traces.
 //! - [`channel`]: messages between VMs whose software knows of them.
 
 pub mod channel;
 pub mod ethernet;
 pub mod pins;
 pub mod serial;
+pub mod tap;
 
 /// One of the two ends of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +38,38 @@ impl Side {
     }
 }
 
+impl Side {
+    /// Its place among the wire's ends.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        match self {
+            Self::First => 0,
+            Self::Second => 1,
+        }
+    }
+}
+
+/// What an end has put into a wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed<'a> {
+    /// A character.
+    Character(u8),
+    /// A break.
+    Break,
+    /// A frame, up to its frame check sequence.
+    Frame(&'a [u8]),
+    /// The level that the end drives from now on, low if it drives none.
+    Level(bool),
+}
+
 /// A wire that two boards share: it is held for a moment at a time, and no device is called
 /// meanwhile.
 pub trait Shared<W> {
     /// Does something with the wire, while nobody else does.
     fn with<R>(&self, act: impl FnOnce(&mut W) -> R) -> R;
+
+    /// Something enters the wire at its end of this place: for whoever taps it.
+    fn saw(&self, _from: usize, _passed: Passed<'_>) {}
 }
 
 impl<W> Shared<W> for core::cell::RefCell<W> {

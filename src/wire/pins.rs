@@ -65,6 +65,11 @@ impl PinWire {
         way.unseen == 1
     }
 
+    /// The level that an end drives, low if it drives none.
+    pub const fn driven(&self, from: Side) -> bool {
+        self.to.of(from.other()).level
+    }
+
     /// The next level of an end's input that it has not seen.
     pub fn next(&mut self, to: Side) -> Option<bool> {
         let way = self.to.of_mut(to);

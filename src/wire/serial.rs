@@ -13,7 +13,7 @@
 //! receive it (`reliquary,baud-paced`); between them it waits as long as the other board does.
 //! So a paced character arrives a character's time after it was sent, at the earliest.
 
-use super::{Pair, Side};
+use super::{Pair, Passed, Side};
 use crate::emul::serial::{LineSettings, Received};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -28,6 +28,16 @@ pub enum Sent {
     Byte(u8),
     /// A break.
     Break,
+}
+
+impl Sent {
+    /// The same, to whoever taps the wire.
+    pub const fn passed(self) -> Passed<'static> {
+        match self {
+            Self::Byte(byte) => Passed::Character(byte),
+            Self::Break => Passed::Break,
+        }
+    }
 }
 
 /// What has come to one end of a wire since it was made.
@@ -172,6 +182,11 @@ impl SerialWire {
             }
         }
         None
+    }
+
+    /// The next character for an end that is no UART, as it was sent.
+    pub fn take(&mut self, to: Side) -> Option<Sent> {
+        self.to.of_mut(to).pop().map(|character| character.what)
     }
 
     /// Whether the sender to this end was held up and may go on now. It is told once.

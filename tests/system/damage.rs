@@ -126,6 +126,7 @@ fn boot(bytes: &[u8], expect: &[&str], qemu: &[String]) -> Outcome {
         elf: &built.elf,
         host: &built.host,
         vms: &built.vms,
+        outside: &[],
         script: &script,
         timeout: Some(Duration::from_secs(60)),
         icount: false,
@@ -134,6 +135,7 @@ fn boot(bytes: &[u8], expect: &[&str], qemu: &[String]) -> Outcome {
         show: false,
         interactive: false,
         recording: None,
+        taps: None,
         ptys: None,
     }
     .run()

@@ -760,3 +760,63 @@ fn a_guest_finds_its_shared_memory_in_the_tree_that_it_is_handed() {
         assert!(tree.node("/m@60000000").is_none(), "the other VM's");
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_wire_that_leads_outside_is_told_at_its_line() {
+    let board = board(
+        "    serial@9000000 {",
+        "    serial@9001000 {
+        compatible = \"arm,pl011\", \"arm,primecell\";
+        reg = <0x09001000 0x1000>;
+        interrupts = <0 2 4>;
+    };
+    serial@9000000 {",
+    );
+    let wire = |ends: &str| format!("{SYSTEM}\n[[wire]]\n{ends}\n");
+    for ends in [
+        "serial = [\"one.serial@9001000\", \"outside\"]",
+        "serial = [\"outside\", \"one.serial@9001000\"]\npace = \"none\"",
+    ] {
+        let sound = Bench::new(&board, &wire(ends)).check();
+        let sound = sound.unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(sound.wires[0].name, "one.serial@9001000 - outside");
+        assert_eq!(
+            (
+                sound.wires[0].kind.ends().len(),
+                sound.wires[0].kind.places()
+            ),
+            (1, 2)
+        );
+    }
+    for (ends, line, words) in [
+        ("serial = [\"outside\", \"outside\"]", 10, "joins no board"),
+        (
+            "serial = [\"one.serial@9001000\", \"outsid\"]",
+            10,
+            "an end must be VM.DEVICE",
+        ),
+        ("serial = [\"outside\"]", 10, "a wire has two ends"),
+        (
+            "serial = [\"one.serial@9000000\", \"outside\"]",
+            10,
+            "is the console of one",
+        ),
+        (
+            "serial = [\"one.serial@9001000\", \"outside\"]\noverrun = \"faithful\"",
+            11,
+            "nothing overruns from outside",
+        ),
+        (
+            "ethernet = [\"one.ethernet\", \"outside\"]",
+            10,
+            "only a serial wire leads outside",
+        ),
+        (
+            "gpio = [\"outside\", \"one.gpio:1\"]",
+            10,
+            "only a serial wire leads outside",
+        ),
+    ] {
+        assert_fault(&faults_of(&board, &wire(ends)), "system.toml", line, words);
+    }
+}

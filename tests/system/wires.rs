@@ -1,4 +1,5 @@
-//! Two boards on one SoC and the wires between them, driven from both consoles.
+//! Two boards on one SoC and the wires between them, driven from both consoles. RELIQUARY_MIB says how much goes over
+//! the cable; docs/testing.md tells of the full run.
 use reliquary_cli::machine::Outcome;
 use reliquary_cli::script::{Script, Step};
 use reliquary_cli::verbs::run::{boot, boot_counted};
@@ -25,7 +26,7 @@ const PLAY: &[&str] = &[
     "> @press:ping -c 3 10.0.0.2",
     "@press:3 packets received",
     "> @panel:busybox nc -l -p 5000 | sha256sum",
-    "> @press:sleep 1; dd if=/dev/urandom of=/tmp/f bs=65536 count=64; sha256sum /tmp/f",
+    "> @press:sleep 1; dd if=/dev/urandom of=/tmp/f bs=1M count=MIB; sha256sum /tmp/f",
     "@press:  /tmp/f",
     // The other board may not listen yet.
     "> @press:until busybox nc 10.0.0.2 5000 </tmp/f; do sleep 1; done",
@@ -44,14 +45,27 @@ fn hash<'t>(text: &'t str, name: &str) -> &'t str {
     hash.unwrap_or_else(|| panic!("no hash of{name} in\n{text}"))
 }
 
+/// What goes over the cable, in MiB, at every run.
+const SHORT: u64 = 4;
+
+/// What goes over it now.
+fn mib() -> u64 {
+    std::env::var("RELIQUARY_MIB").map_or(SHORT, |text| {
+        text.parse()
+            .expect("RELIQUARY_MIB is a number of MiB, 64 for the full run")
+    })
+}
+
 fn talk(system: &str, host: &str) {
+    let count = mib().to_string();
     let step = |line: &&str| match line.strip_prefix("> ") {
-        Some(text) => Step::Send(text.to_owned()),
+        Some(text) => Step::Send(text.replace("MIB", &count)),
         None => Step::Expect((*line).to_owned()),
     };
     let script = Script(PLAY.iter().map(step).collect());
     let system = workspace::root().join("systems").join(system);
-    let outcome = boot(&system, host, &script, Duration::from_secs(300));
+    let patience = Duration::from_secs(300 + 20 * mib());
+    let outcome = boot(&system, host, &script, patience);
     let outcome = outcome.unwrap_or_else(|faults| panic!("{faults}"));
     assert!(
         outcome.holds(),
@@ -61,7 +75,8 @@ fn talk(system: &str, host: &str) {
     );
     let sent = hash(&outcome.apart, "  /tmp/f");
     let came = hash(&outcome.apart, "  -");
-    assert_eq!(sent, came, "4 MiB over the cable:\n{}", outcome.apart);
+    assert_eq!(sent, came, "{count} MiB over the cable:\n{}", outcome.apart);
+    println!("{host}: {count} MiB, SHA-256 {sent}");
 }
 
 #[test]
@@ -77,6 +92,9 @@ fn two_boards_talk_over_their_wires_on_a_gicv2() {
 #[test]
 fn two_boards_that_take_turns_on_one_core_talk_over_their_wires() {
     talk("two-boards-one-core.toml", "qemu-virt");
+    if mib() > SHORT {
+        talk("two-boards-one-core.toml", "qemu-virt-gicv2");
+    }
 }
 
 /// The number behind `what` on a line.
@@ -161,5 +179,24 @@ fn on_a_faithful_wire_what_comes_out_of_a_boards_slot_overruns_and_both_sides_co
         // What came and did not overrun was read, but for what was in the FIFO at the end.
         let unread = number(wire, "brought") - overruns - number(said, "taken");
         assert!(unread <= 64, "{wire}\n{said}");
+    }
+}
+
+#[test]
+fn edges_and_pulses_cross_wires_between_pins_and_to_a_gic() {
+    for (system, host) in [
+        ("pins.toml", "qemu-virt"),
+        ("pins.toml", "qemu-virt-gicv2"),
+        ("pins-one-core.toml", "qemu-virt"),
+    ] {
+        let outcome = row(system, host, false);
+        for firmware in ["pins-asks", "pins-answers"] {
+            let pass = format!("PASS {firmware}");
+            assert!(
+                outcome.apart.contains(&pass),
+                "{system} on {host}:\n{}",
+                outcome.apart
+            );
+        }
     }
 }

@@ -390,6 +390,7 @@ pub fn ring(system: &System, vms: &[PreparedVm]) -> (Vec<SharedSpec>, Vec<WireSp
                         memory.ends[second].vm.value
                     ),
                     kind: WireKind::Pins([(*one, pin(second)), (*other, pin(first))]),
+                    tapped: false,
                 });
             }
         }

@@ -1,6 +1,7 @@
 //! `[[wire]]`: what joins the boards of a system.
 //!
-//! A wire's ends are written `VM.DEVICE`, a pin's `VM.DEVICE:PIN`. They are found in two steps:
+//! A wire's ends are written `VM.DEVICE`, a pin's `VM.DEVICE:PIN`; one that is on the developer's
+//! machine `outside`. They are found in two steps:
 //! [`fit`] changes a VM's map as its wires ask, before anything is made of it; [`join`] finds the
 //! devices of all ends, with everything that can be wrong.
 use super::System;
@@ -66,7 +67,24 @@ pub struct End {
     line: usize,
 }
 
-const EXAMPLE: &str = "write serial = [\"press.serial1\", \"panel.serial1\"]";
+/// How the end of a wire is written that is on the developer's machine.
+const OUTSIDE: &str = "outside";
+
+impl End {
+    fn is_outside(&self) -> bool {
+        self.text == OUTSIDE
+    }
+}
+
+impl Wire {
+    /// Whether its other end is on the developer's machine.
+    pub fn leads_outside(&self) -> bool {
+        self.ends.iter().any(End::is_outside)
+    }
+}
+
+const EXAMPLE: &str =
+    "write serial = [\"press.serial1\", \"panel.serial1\"], or \"outside\" for one of them";
 
 /// Reads `wire`, the list of tables.
 pub fn read(source: &mut Source<'_>, wires: &Located<&DeValue<'_>>) -> Vec<Wire> {
@@ -164,11 +182,49 @@ fn read_wire(source: &mut Source<'_>, mut table: Table<'_>) -> Option<Wire> {
         source.fault(list.line, what, mend);
         return None;
     }
+    // A VM is always at the first end.
+    ends.sort_by_key(End::is_outside);
+    if ends.iter().any(End::is_outside) {
+        may_lead_outside(source, kind, &ends, list.line, overrun)?;
+    }
     Some(Wire {
         kind,
         ends,
         line: list.line,
     })
+}
+
+/// What may lead outside: a serial wire, of which nothing overruns.
+fn may_lead_outside(
+    source: &mut Source<'_>,
+    kind: Kind,
+    ends: &[End],
+    line: usize,
+    overrun: Option<Located<usize>>,
+) -> Option<()> {
+    let (what, mend) = match kind {
+        _ if ends.iter().all(End::is_outside) => (
+            "this wire joins no board",
+            "one end is a VM's: write serial = [\"press.serial1\", \"outside\"]",
+        ),
+        Kind::Serial { .. } => {
+            if let Some(key) = overrun.filter(|key| key.value == 1) {
+                let mend = "take `overrun` away: what is outside waits until the UART has room";
+                source.fault(key.line, "nothing overruns from outside", mend);
+            }
+            return Some(());
+        }
+        Kind::Ethernet => (
+            "only a serial wire leads outside",
+            "capture its frames: cargo reliquary run SYSTEM --pcap FILE",
+        ),
+        Kind::Gpio => (
+            "only a serial wire leads outside",
+            "record it: cargo reliquary run SYSTEM --record-wires FILE",
+        ),
+    };
+    source.fault(line, what, mend);
+    None
 }
 
 /// Which of two words a key has.
@@ -192,6 +248,15 @@ fn choice(
 }
 
 fn end_of(kind: Kind, text: &str, line: usize) -> Option<End> {
+    if text == OUTSIDE {
+        return Some(End {
+            text: text.to_owned(),
+            vm: String::new(),
+            device: String::new(),
+            pin: String::new(),
+            line,
+        });
+    }
     let (vm, rest) = text.split_once('.')?;
     let (device, pin) = if kind == Kind::Gpio {
         rest.rsplit_once(':')?
@@ -261,13 +326,14 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<WireSpec>, Vec<Fa
     let mut used: Vec<(WireEnd, u64)> = Vec::new();
     for wire in &system.wires {
         let mut ends = Vec::new();
-        for end in &wire.ends {
+        let of_vms = || wire.ends.iter().filter(|end| !end.is_outside());
+        for end in of_vms() {
             match found(vms, wire.kind, end, &mut used) {
                 Ok(found) => ends.push(found),
                 Err(fault) => faults.push(fault.at(&system.file, end.line)),
             }
         }
-        if ends.len() != wire.ends.len() {
+        if ends.len() != of_vms().count() {
             continue;
         }
         let mut name = String::new();
@@ -279,6 +345,10 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<WireSpec>, Vec<Fa
             (Kind::Serial { faithful, .. }, Some((first, second))) => WireKind::Serial {
                 ends: [*first, *second],
                 faithful,
+            },
+            (Kind::Serial { .. }, None) => match plain.first() {
+                Some(end) => WireKind::Outside(*end),
+                None => continue,
             },
             (Kind::Gpio, _) => {
                 let [first, second] = [0, 1].map(|n| ends.get(n).copied());
@@ -296,7 +366,11 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<WireSpec>, Vec<Fa
             }
             _ => WireKind::Ethernet(plain),
         };
-        specs.push(WireSpec { name, kind });
+        specs.push(WireSpec {
+            name,
+            kind,
+            tapped: false,
+        });
     }
     if faults.is_empty() {
         Ok(specs)

@@ -5,6 +5,7 @@ use crate::system::board;
 use crate::tree::source;
 use crate::workspace;
 use reliquary::board::Plan;
+use reliquary::trace::header::NO_BOARD;
 use reliquary::trace::read::Reader;
 use reliquary::trace::replay::{self, Options, Summary, Trouble};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,11 @@ pub fn replay(file: &Path, board: Option<&str>, options: &Options) -> Result<Sum
         let reader = Reader::new(&text).map_err(|damage| file::damage(file, &damage))?;
         reader.header().board.clone()
     };
+    if named == NO_BOARD {
+        let what = "it is of wires, and of no board on which it could be replayed";
+        let mend = "`trace stats`, `diff`, `export` and `report` show it";
+        return Err(Fault::new(what).in_file(file).mend(mend).into());
+    }
     let map = map(&named).map_err(|fault| match board {
         Some(_) => fault,
         None => fault.in_file(file),

@@ -5,7 +5,7 @@ use crate::system::board;
 use crate::tree::source;
 use reliquary::board::{Plan, catalog};
 use reliquary::emul::describe::{Description, Field};
-use reliquary::trace::header::Header;
+use reliquary::trace::header::{Header, NO_BOARD};
 use reliquary::trace::names::Names;
 use reliquary::trace::read::Reader;
 use reliquary::trace::record::{Event, Record, RegisterAccess, Way};
@@ -74,6 +74,19 @@ impl View {
             records.push(Seen { line, record });
         }
         let named = board.unwrap_or(&reader.header().board);
+        if named == NO_BOARD {
+            let mut ends = devices(None, reader.names(), reader.header());
+            for end in &mut ends {
+                "end of a wire".clone_into(&mut end.compatible);
+            }
+            return Ok(Self {
+                header: reader.header().clone(),
+                model: "the wires of a system".to_owned(),
+                devices: ends,
+                records,
+                lost: reader.lost(),
+            });
+        }
         let map = replay::map(named).map_err(|fault| match board {
             Some(_) => fault,
             None => fault.in_file(file).mend(
@@ -85,7 +98,7 @@ impl View {
         Ok(Self {
             header: reader.header().clone(),
             model: plan.model.clone(),
-            devices: devices(&plan, reader.names(), reader.header()),
+            devices: devices(Some(&plan), reader.names(), reader.header()),
             records,
             lost: reader.lost(),
         })
@@ -113,19 +126,20 @@ pub fn end(record: &Record) -> u64 {
 }
 
 /// The devices of a trace, and those of the board that it does not name.
-fn devices(plan: &Plan, touched: &[String], header: &Header) -> Vec<Device> {
-    let names = Names::of(plan);
-    let on_board = 0..plan.devices.len();
+fn devices(plan: Option<&Plan>, touched: &[String], header: &Header) -> Vec<Device> {
+    let names = plan.map(Names::of);
+    let on_board = 0..plan.map_or(0, |plan| plan.devices.len());
     let untouched = on_board
-        .filter_map(|index| names.name(index))
+        .filter_map(|index| names.as_ref()?.name(index))
         .filter(|name| !touched.iter().any(|other| other == name));
     let all = touched.iter().map(String::as_str).map(|name| (name, true));
     all.chain(untouched.map(|name| (name, false)))
         .map(|(name, touched)| {
-            let index = names.find(name);
-            let planned = index.and_then(|index| plan.devices.get(index));
+            let found = plan.zip(names.as_ref());
+            let found = found.and_then(|(plan, names)| Some((plan, names, names.find(name)?)));
+            let planned = found.and_then(|(plan, _, index)| plan.devices.get(index));
             let compatible = planned.map_or("", |device| &device.compatible);
-            let inputs = index.map(|index| wires::inputs(plan, &names, index));
+            let inputs = found.map(|(plan, names, index)| wires::inputs(plan, names, index));
             Device {
                 name: name.to_owned(),
                 compatible: compatible.to_owned(),

@@ -2,8 +2,10 @@
 use crate::fault::{Doing, Result};
 use crate::hypervisor::{self, Footprint};
 use crate::latency::Latency;
+use crate::outside::Outside;
 use crate::system::prepare::Prepared;
 use crate::system::{System, prepare};
+use crate::tap::{self, Taps};
 use crate::trace::recording::{self, Recording, Wanted};
 use crate::{progress, workspace};
 use clap::Args;
@@ -66,6 +68,8 @@ pub struct Built {
     pub footprint: Footprint,
     /// The names of the VMs.
     pub vms: Vec<String>,
+    /// The outside ends of its wires.
+    pub outside: Vec<Outside>,
     /// The host that it was built for.
     pub host: crate::system::host::Host,
 }
@@ -93,15 +97,18 @@ pub fn build(system: &System, host: Option<&str>) -> Result<Built> {
     pack(system, prepared(system, host)?)
 }
 
-/// The same, to be recorded while it runs.
+/// The same, to be recorded while it runs: devices of a VM, and what passes the wires.
 pub fn build_recorded(
     system: &System,
     host: Option<&str>,
-    wanted: &Wanted,
-) -> Result<(Built, Recording)> {
+    devices: Option<&Wanted>,
+    wires: &tap::Wanted,
+) -> Result<(Built, Option<Recording>, Option<Taps>)> {
     let mut prepared = prepared(system, host)?;
-    let recording = recording::begin(system, &mut prepared, wanted)?;
-    Ok((pack(system, prepared)?, recording))
+    let recording = devices.map(|wanted| recording::begin(system, &mut prepared, wanted));
+    let recording = recording.transpose()?;
+    let taps = tap::begin(system, &mut prepared, wires)?;
+    Ok((pack(system, prepared)?, recording, taps))
 }
 
 /// The same, to be measured while it runs; `vectors` are the guests' interrupt vectors that are named.
@@ -134,6 +141,7 @@ fn pack(system: &System, prepared: Prepared) -> Result<Built> {
         elf: hypervisor.elf,
         footprint: hypervisor.footprint,
         vms,
+        outside: Outside::all(system),
         host,
     })
 }

@@ -1,6 +1,7 @@
 //! `cargo reliquary console`.
 use crate::fault::{Doing, Fault, Result};
 use crate::machine::{self, End, Machine};
+use crate::outside::Outside;
 use crate::pty::Ptys;
 use crate::script::Script;
 use crate::system::System;
@@ -13,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Boot a system, each console and the monitor at a pty of its own.
+/// Boot a system, each console, the monitor and each wire that leads outside at a pty of its own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,7 +23,8 @@ Examples:
   cargo reliquary console systems/two-boards.toml --device /dev/ttyUSB0 --baud 115200
   cargo reliquary console systems/two-boards.toml --socket localhost:4000
 
-It says which pty is whose, a line each: `press: /dev/pts/7`. The monitor's takes the commands of
+It says which pty is whose, a line each: `press: /dev/pts/7`; a serial wire that leads outside has
+one by the name of its other end, `press.serial1: /dev/pts/8`. The monitor's takes the commands of
 docs/reference/monitor.md, and shows the log and the reports. Ctrl-C ends it.")]
 pub struct Console {
     /// The system file.
@@ -45,6 +47,9 @@ pub struct Console {
     /// End after so many seconds.
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
+    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
+    #[arg(long = "virtio-console", conflicts_with_all = ["device", "socket"])]
+    virtio: bool,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -55,13 +60,14 @@ impl Console {
     pub fn run(&self) -> Result<()> {
         let system = System::read(&self.system)?;
         let vms: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
+        let outside = Outside::all(&system);
         let timeout = self.timeout.map(Duration::from_secs);
         if let Some(device) = &self.device {
             let port = open_device(device, self.baud)?;
             let from = port
                 .try_clone()
                 .doing(|| format!("cannot read {}", device.display()))?;
-            let ptys = self.ptys(&vms)?;
+            let ptys = self.ptys(&vms, &outside)?;
             return ended(&machine::attach(from, port, &vms, &ptys, timeout)?, "");
         }
         if let Some(place) = &self.socket {
@@ -69,30 +75,33 @@ impl Console {
             return if place.contains('/') {
                 let socket = UnixStream::connect(place).doing(cannot)?;
                 let from = socket.try_clone().doing(cannot)?;
-                let ptys = self.ptys(&vms)?;
+                let ptys = self.ptys(&vms, &outside)?;
                 ended(&machine::attach(from, socket, &vms, &ptys, timeout)?, "")
             } else {
                 let socket = TcpStream::connect(place).doing(cannot)?;
                 let from = socket.try_clone().doing(cannot)?;
-                let ptys = self.ptys(&vms)?;
+                let ptys = self.ptys(&vms, &outside)?;
                 ended(&machine::attach(from, socket, &vms, &ptys, timeout)?, "")
             };
         }
         let built = build::build(&system, self.host.as_deref())?;
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
-        let ptys = self.ptys(&vms)?;
+        let ptys = self.ptys(&vms, &outside)?;
+        let qemu = machine::with_console(self.virtio, &self.qemu);
         let outcome = Machine {
             image: &image,
             elf: &built.elf,
             host: &built.host,
             vms: &built.vms,
+            outside: &built.outside,
             script: &Script::default(),
             timeout,
             icount: false,
-            qemu: &self.qemu,
+            qemu: &qemu,
             log: None,
             recording: None,
+            taps: None,
             show: false,
             interactive: true,
             ptys: Some(&ptys),
@@ -101,8 +110,8 @@ impl Console {
         ended(&outcome.end, outcome.qemu_said.trim())
     }
 
-    fn ptys(&self, vms: &[String]) -> Result<Ptys> {
-        let ptys = Ptys::open(vms, self.link.as_deref())?;
+    fn ptys(&self, vms: &[String], outside: &[Outside]) -> Result<Ptys> {
+        let ptys = Ptys::open(vms, outside, self.link.as_deref())?;
         for (name, path) in ptys.paths() {
             anstream::println!("{name}: {}", path.display());
         }

@@ -1,9 +1,11 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
 use crate::latency::Measured;
-use crate::machine::{End, Machine, Outcome};
+use crate::machine::{self, End, Machine, Outcome};
+use crate::outside::Outside;
 use crate::script::{Play, Script};
 use crate::system::System;
+use crate::tap::{self, Taps};
 use crate::trace::recording::{Recording, Told, Wanted};
 use crate::verbs::build::{self, Built};
 use clap::Args;
@@ -22,6 +24,7 @@ Examples:
   cargo reliquary run systems/two-hellos.toml --expect '@right:q ends' --send q --expect passed
   cargo reliquary run systems/virt-v8-hello.toml -- -d int -D int.log
   cargo reliquary run systems/vexpress-a9-linux.toml --record a9.trace.zst --expect '/ #'
+  cargo reliquary run systems/two-boards.toml --pcap lan.pcapng --record-wires wires.trace.zst
   cargo reliquary run systems/vexpress-a9-linux.toml --latency --expect '/ #'
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
@@ -53,13 +56,18 @@ pub struct Run {
     /// Record this VM's devices, of a system that has several.
     #[arg(long, value_name = "NAME", requires = "record")]
     record_vm: Option<String>,
+    #[command(flatten)]
+    wires: tap::Wanted,
     /// Count the instructions at EL2 for which an interrupt waits, on each core, and tell the longest.
-    #[arg(long, conflicts_with = "record")]
+    #[arg(long, conflicts_with_all = ["record", "pcap", "record_wires"])]
     latency: bool,
     /// Where a guest's interrupts begin, for --latency; repeatable. It is known of a 32-bit guest
     /// with vectors at 0 or 0xffff0000, and of an ELF file with symbols `vectors` or `..._vectors`.
     #[arg(long, value_name = "VM=ADDRESS", requires = "latency", value_parser = vector)]
     vector: Vec<(String, u64)>,
+    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
+    #[arg(long)]
+    virtio_console: bool,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -79,8 +87,10 @@ impl Run {
             record: None,
             record_device: Vec::new(),
             record_vm: None,
+            wires: tap::Wanted::default(),
             latency: false,
             vector: Vec::new(),
+            virtio_console: false,
             qemu,
         }
     }
@@ -90,33 +100,32 @@ impl Run {
         let system = System::read(&self.system)?;
         // A script that cannot be played is told before anything is built for it.
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
-        Play::new(&self.script, &names)?;
+        Play::new(&self.script, &names, &Outside::all(&system))?;
         let host = self.host.as_deref();
         let mut latency = None;
-        let (built, recording) = if self.latency {
+        let (built, recording, taps) = if self.latency {
             let (built, measures) = build::build_measured(&system, host, &self.vector)?;
             latency = Some(measures);
-            (built, None)
-        } else if self.record.is_some() {
-            let wanted = Wanted {
+            (built, None, None)
+        } else {
+            let wanted = self.record.is_some().then(|| Wanted {
                 vm: self.record_vm.clone(),
                 devices: self.record_device.clone(),
-            };
-            let (built, recording) = build::build_recorded(&system, host, &wanted)?;
-            // A file that cannot be written is told before the run, not behind it.
-            if let Some(file) = &self.record {
-                crate::trace::file::write(file, b"")?;
-            }
-            (built, Some(RefCell::new(recording)))
-        } else {
-            (build::build(&system, host)?, None)
+            });
+            build::build_recorded(&system, host, wanted.as_ref(), &self.wires)?
         };
+        // A file that cannot be written is told before the run, not behind it.
+        if let Some(file) = &self.record {
+            crate::trace::file::write(file, b"")?;
+        }
+        let (recording, taps) = (recording.map(RefCell::new), taps.map(RefCell::new));
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
+        let further = machine::with_console(self.virtio_console, &self.qemu);
         let qemu = match (&recording, &mut latency) {
-            (Some(recording), _) => recording.borrow().qemu(&self.qemu),
-            (None, Some(latency)) => latency.qemu(&built.elf, self.icount, &self.qemu)?,
-            (None, None) => self.qemu.clone(),
+            (Some(recording), _) => recording.borrow().qemu(&further),
+            (None, Some(latency)) => latency.qemu(&built.elf, self.icount, &further)?,
+            (None, None) => further,
         };
         let scripted = !self.script.0.is_empty();
         let timeout = self
@@ -128,12 +137,14 @@ impl Run {
             elf: &built.elf,
             host: &built.host,
             vms: &built.vms,
+            outside: &built.outside,
             script: &self.script,
             timeout,
             icount: self.icount,
             qemu: &qemu,
             log: self.log.as_deref(),
             recording: recording.as_ref(),
+            taps: taps.as_ref(),
             show: true,
             interactive: !scripted,
             ptys: None,
@@ -142,6 +153,11 @@ impl Run {
         if let (Some(recording), Some(file)) = (recording, &self.record) {
             let told = recording.into_inner().close(file)?;
             anstream::eprintln!("{told}");
+        }
+        if let Some(taps) = taps {
+            for told in taps.into_inner().close()? {
+                anstream::eprintln!("{told}");
+            }
         }
         if let Some(latency) = latency {
             anstream::println!("\n{}", latency.close()?);
@@ -175,6 +191,18 @@ pub fn boot_counted(
     boot_by(system, host, script, timeout, true)
 }
 
+/// The same over a virtio console of the host's.
+pub fn boot_over_virtio(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+) -> Result<Outcome> {
+    let built = build::build(&System::read(system)?, Some(host))?;
+    let qemu = machine::with_console(true, &[]);
+    boot_with(&built, script, timeout, false, None, None, &qemu)
+}
+
 /// Boots a system with a script, shows nothing, and counts for how long interrupts wait at EL2: for tests.
 pub fn boot_measured(
     system: &Path,
@@ -186,7 +214,7 @@ pub fn boot_measured(
     let system = System::read(system)?;
     let (built, mut latency) = build::build_measured(&system, Some(host), &[])?;
     let qemu = latency.qemu(&built.elf, icount, &[])?;
-    let outcome = boot_with(&built, script, timeout, icount, None, &qemu)?;
+    let outcome = boot_with(&built, script, timeout, icount, None, None, &qemu)?;
     Ok((outcome, latency.close()?))
 }
 
@@ -200,11 +228,39 @@ pub fn boot_recorded(
     to: &Path,
 ) -> Result<(Outcome, Told)> {
     let system = System::read(system)?;
-    let (built, recording) = build::build_recorded(&system, Some(host), wanted)?;
-    let recording = RefCell::new(recording);
+    let nothing = tap::Wanted::default();
+    let (built, recording, _) = build::build_recorded(&system, Some(host), Some(wanted), &nothing)?;
+    let Some(recording) = recording.map(RefCell::new) else {
+        return Err(Fault::new("nothing is recorded").into());
+    };
     let qemu = recording.borrow().qemu(&[]);
-    let outcome = boot_with(&built, script, timeout, false, Some(&recording), &qemu)?;
+    let outcome = boot_with(
+        &built,
+        script,
+        timeout,
+        false,
+        Some(&recording),
+        None,
+        &qemu,
+    )?;
     Ok((outcome, recording.into_inner().close(to)?))
+}
+
+/// Boots a system with a script, shows nothing, and taps its wires: for tests.
+pub fn boot_tapped(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+    wanted: &tap::Wanted,
+) -> Result<(Outcome, Vec<tap::Told>)> {
+    let system = System::read(system)?;
+    let (built, _, taps) = build::build_recorded(&system, Some(host), None, wanted)?;
+    let Some(taps) = taps.map(RefCell::new) else {
+        return Err(Fault::new("nothing is tapped").into());
+    };
+    let outcome = boot_with(&built, script, timeout, false, None, Some(&taps), &[])?;
+    Ok((outcome, taps.into_inner().close()?))
 }
 
 fn boot_by(
@@ -216,7 +272,7 @@ fn boot_by(
 ) -> Result<Outcome> {
     let system = System::read(system)?;
     let built = build::build(&system, Some(host))?;
-    boot_with(&built, script, timeout, icount, None, &[])
+    boot_with(&built, script, timeout, icount, None, None, &[])
 }
 
 fn boot_with(
@@ -225,6 +281,7 @@ fn boot_with(
     timeout: Duration,
     icount: bool,
     recording: Option<&RefCell<Recording>>,
+    taps: Option<&RefCell<Taps>>,
     qemu: &[String],
 ) -> Result<Outcome> {
     // Tests of one system run side by side: each has its own file.
@@ -236,12 +293,14 @@ fn boot_with(
         elf: &built.elf,
         host: &built.host,
         vms: &built.vms,
+        outside: &built.outside,
         script,
         timeout: Some(timeout),
         icount,
         qemu,
         log: None,
         recording,
+        taps,
         show: false,
         interactive: false,
         ptys: None,

@@ -35,13 +35,14 @@ const METAL: [&str; 8] = [
 ];
 
 /// The test programs that boot whole systems.
-const BOOTS: [&str; 12] = [
+const BOOTS: [&str; 13] = [
     "boots",
     "loadstore",
     "damage",
     "traces",
     "sd",
     "wires",
+    "outside",
     "monitor",
     "console",
     "channels",

@@ -86,6 +86,8 @@ pub struct Guest {
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
+    /// Whether the console has bytes that the link did not take: another core had it, or it was full.
+    drained: console::Drained,
     /// The console, if bytes wait, typed ahead or for room in the link: each exit is an occasion
     /// for them.
     pub waiting: News,
@@ -103,6 +105,9 @@ pub struct Guest {
     /// Counts, which others may look at.
     pub tally: &'static Tally,
 }
+
+/// When a vCPU that waits offers the link again what that did not take, in milliseconds.
+const UNSENT_AGAIN_MS: u64 = 2;
 
 /// What a core does after an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +160,7 @@ impl Guest {
             online: 0,
             parked: 0,
             typed_ahead: false,
+            drained: console::Drained::Nothing,
             waiting: News::default(),
             wires: Ends::default(),
             channels: None,
@@ -288,7 +294,9 @@ impl Guest {
     fn bring_up(&mut self, seat: &mut Seat, mut news: News) -> After {
         let mut after = After::Enter;
         if news.has(News::WIRES) && !self.wires.is_empty() {
-            self.carry();
+            if self.carry() {
+                self.see_to_flush(seat);
+            }
             news |= self.vm.take_news();
         }
         if news.has(News::CONSOLE) && self.typed_ahead {
@@ -349,20 +357,21 @@ impl Guest {
         after
     }
 
-    /// Serves the VM's ends of the wires.
+    /// Serves the VM's ends of the wires. Whether the link has something to send by that.
     #[inline(never)]
-    fn carry(&mut self) {
+    fn carry(&mut self) -> bool {
         let world = World {
             now: self.vm.now(&self.hardware),
             memory: &self.hardware.memory,
         };
-        self.wires.carry(self.number, self.vm.board(), &world);
+        let sends = self.wires.carry(self.number, self.vm.board(), &world);
         let console = self.waiting.has(News::CONSOLE);
         self.waiting = self.wires.waiting();
         if console {
             self.waiting |= News::CONSOLE;
         }
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
+        sends
     }
 
     /// Takes what the console has sent, and sees that the link sends it.
@@ -371,13 +380,13 @@ impl Guest {
         let mut drained = console::Drained::Nothing;
         if self.vm.board().console_sends() {
             let now = self.vm.now(&self.hardware);
-            // What is left is taken at the flush, should no exit come before it.
             drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.pour(self.vm.board());
         }
+        self.drained = drained;
         let recorded = self.recorder.is_some();
         self.waiting = if recorded || self.typed_ahead || drained == console::Drained::Some {
             News::CONSOLE
@@ -387,10 +396,15 @@ impl Guest {
         self.at_once = self.forwarded.is_empty() && self.waiting.is_none();
         // Only what was put on the link just now can make a flush due that was not.
         if drained != console::Drained::Nothing || recorded {
-            let flush = self.flush_due();
-            if flush.is_some() != seat.flush_at.is_some() {
-                self.arm(seat, self.vm.deadline(), flush);
-            }
+            self.see_to_flush(seat);
+        }
+    }
+
+    /// Sees that what was put on the link just now is flushed.
+    fn see_to_flush(&mut self, seat: &mut Seat) {
+        let flush = self.flush_due();
+        if flush.is_some() != seat.flush_at.is_some() {
+            self.arm(seat, self.vm.deadline(), flush);
         }
     }
 
@@ -477,6 +491,11 @@ impl Guest {
             seat.wakes = seat.wakes.min(on_host(Some(awaits.until())));
         }
         seat.due = seat.wakes_at();
+        if self.drained == console::Drained::Some {
+            // No exit comes to take it, and the link does not tell when it has room.
+            let again = counter::now() + self.hardware.hz() / 1000 * UNSENT_AGAIN_MS;
+            seat.wakes = seat.wakes.min(again);
+        }
     }
 
     /// A vCPU that would run on leaves its core to another: if it looks after the board's deadline, one
@@ -495,7 +514,7 @@ impl Guest {
     /// Tells the recorder whether the guest waits: then all there is may go to the link.
     fn idles(&mut self, idle: bool) {
         if let Some(recorder) = &mut self.recorder {
-            recorder.idle = idle;
+            recorder.idle(idle);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::units::Instant;
 use crate::wire::ethernet::{EthernetWire, Ports};
 use crate::wire::pins::{EDGES, Pin, PinWire};
 use crate::wire::serial::{Sent, SerialWire};
-use crate::wire::{Shared, Side};
+use crate::wire::{Passed, Shared, Side};
 
 /// Characters that are carried in one call, each way.
 const CHARACTERS: usize = 64;
@@ -60,6 +60,9 @@ impl Board {
         let room = wire.with(|wire| wire.room(side)).min(CHARACTERS);
         let taken = self.serial_sent(world, device, sent.get_mut(..room).unwrap_or_default());
         if taken > 0 {
+            for sent in sent.iter().take(taken) {
+                wire.saw(side.place(), sent.passed());
+            }
             carried.tell = wire.with(|wire| {
                 let sent = sent.iter().take(taken);
                 sent.fold(false, |tell, sent| wire.put(side, *sent, line) | tell)
@@ -111,6 +114,7 @@ impl Board {
         let mut left = FRAMES;
         while let Some(octets) = self.next_frame(world.now, device, frame) {
             let sent = frame.get(..octets).unwrap_or_default();
+            wire.saw(port, Passed::Frame(sent));
             carried.tell = carried.tell | wire.with(|wire| wire.put(port, sent, at));
             left = left.wrapping_sub(1);
             if left == 0 {
@@ -153,7 +157,12 @@ impl Board {
             let lines: Lines = self.output_lines(device);
             let drives = pin.enable.is_none_or(|enable| lines.is_high(enable));
             let level = drives.then(|| lines.is_high(output));
-            tell = wire.with(|wire| wire.drive(side, level));
+            let before;
+            (before, tell) = wire.with(|wire| (wire.driven(side), wire.drive(side, level)));
+            let level = level.unwrap_or(false);
+            if level != before {
+                wire.saw(side.place(), Passed::Level(level));
+            }
         }
         let Some(input) = pin.input else { return tell };
         for _ in 0..EDGES {
