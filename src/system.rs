@@ -10,8 +10,10 @@ use crate::arch::guest::{Guest, GuestCell, Seat, Tally, calls, serve};
 use crate::arch::guest_memory::{HostRam, SharedMemory};
 use crate::arch::hidden_spsr;
 use crate::arch::monitor::{self, Known};
+use crate::arch::port::Port;
 use crate::arch::psci::{self, Conduit};
 use crate::arch::uart::Uart;
+use crate::arch::virtio_console::VirtioConsole;
 use crate::arch::wires;
 use crate::arch::{self, arena, boot, console, counter, gic, mmu};
 use alloc::boxed::Box;
@@ -20,8 +22,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 use reliquary::board::Plan;
-use reliquary::board::devicetree::Tree;
 use reliquary::board::devicetree::interrupts::Interrupt;
+use reliquary::board::devicetree::{Node, Tree};
 use reliquary::bundle::{self, Bundle, VmSpec};
 use reliquary::sched;
 use reliquary::units::HostPa;
@@ -70,7 +72,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         Ok(bytes) => Tree::read(bytes).map_err(|why| why.to_string()),
         Err(why) => Err(why.clone()),
     };
-    open_console(tree.as_ref().ok(), bundle.as_ref().ok());
+    let line = open_console(tree.as_ref().ok(), bundle.as_ref().ok());
     let tree = tree.map_err(|why| {
         format!(
             "the host's device tree at {host_tree:#x}: {why}; boot with the host's own tree, \
@@ -88,7 +90,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         bundle.manifest().system
     );
     gic::open(find_gic(&tree)?).map_err(|why| format!("the host's GIC: {why:?}"))?;
-    listen(&tree);
+    listen(line.as_ref());
 
     let mut ram = HostRam::new(memory_of(&tree)?.into_iter(), &taken(&tree, arena_start));
     let shared = SharedMemory::take(&bundle.manifest().memories, &mut ram)
@@ -266,34 +268,64 @@ fn open_bundle(arena_start: u64) -> Result<Bundle<'static>, String> {
     Bundle::open(bytes).map_err(|why| format!("the bundle: {why}"))
 }
 
-/// The UART that the host's tree names; if there is no tree, the one that the bundle does.
-fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) {
-    let base = tree
-        .and_then(|tree| {
-            let node = tree.stdout().map(|(node, _)| node);
-            node.filter(|node| node.is_compatible("arm,pl011"))
-                .or_else(|| tree.compatible(&["arm,pl011"]))?
-                .reg()
-                .ok()?
-                .first()?
-                .cpu
-        })
-        .or_else(|| bundle.and_then(|bundle| bundle.manifest().early_console));
-    if let Some(uart) = base.and_then(|base| Uart::open(HostPa(base)).ok()) {
-        console::open(uart);
+/// The host's device that carries the link: a virtio console, if there is one, else the UART that the tree
+/// names; if there is no tree, the one that the bundle does. With its interrupt.
+fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) -> Option<Line> {
+    if let Some((console, line)) = tree.and_then(virtio_console) {
+        console::open(Port::Virtio(console));
+        return line;
     }
+    let node = tree.and_then(|tree| {
+        let node = tree.stdout().map(|(node, _)| node);
+        node.filter(|node| node.is_compatible("arm,pl011"))
+            .or_else(|| tree.compatible(&["arm,pl011"]))
+    });
+    let base = node.and_then(|node| node.reg().ok()?.first()?.cpu);
+    let base = base.or_else(|| bundle.and_then(|bundle| bundle.manifest().early_console));
+    if let Some(uart) = base.and_then(|base| Uart::open(HostPa(base)).ok()) {
+        console::open(Port::Uart(uart));
+    }
+    line_of(node?)
 }
 
-/// Input from the console, by the interrupt that the tree gives its UART.
-fn listen(tree: &Tree<'_>) {
-    let node = tree
-        .stdout()
-        .map(|(node, _)| node)
-        .or_else(|| tree.compatible(&["arm,pl011"]));
-    let intid = node.and_then(|node| gic_intid(node.interrupts().ok()?.first()?));
-    match intid {
-        Some(intid) => console::listen(intid, mpidr_of(0)),
-        None => log::warn!("the host's UART has no interrupt in its tree: no input"),
+fn virtio_console(tree: &Tree<'_>) -> Option<(VirtioConsole, Option<Line>)> {
+    let mut nodes = tree.nodes();
+    nodes.find_map(|node| {
+        if !node.is_compatible("virtio,mmio") || !node.is_enabled() {
+            return None;
+        }
+        let base = node.reg().ok()?.first()?.cpu?;
+        let console = VirtioConsole::open(HostPa(base)).ok()??;
+        Some((console, line_of(node)))
+    })
+}
+
+/// A device's interrupt.
+struct Line {
+    intid: u32,
+    edge: bool,
+}
+
+fn line_of(node: Node<'_, '_>) -> Option<Line> {
+    let interrupts = node.interrupts().ok()?;
+    let interrupt = interrupts.first()?;
+    let flags = interrupt.specifier.get(2).copied().unwrap_or(0);
+    Some(Line {
+        intid: gic_intid(interrupt)?,
+        edge: flags & 0b11 != 0,
+    })
+}
+
+/// Input from the link, by its device's interrupt.
+fn listen(line: Option<&Line>) {
+    match line {
+        Some(line) => {
+            if line.intid >= 32 {
+                gic::set_edge(line.intid, line.edge);
+            }
+            console::listen(line.intid, mpidr_of(0));
+        }
+        None => log::warn!("the link's device has no interrupt in the host's tree: no input"),
     }
 }
 

@@ -55,6 +55,25 @@ pub struct Machine<'a> {
     pub ptys: Option<&'a Ptys>,
 }
 
+/// Arguments of QEMU that give the host a virtio console, and the link to that instead of the UART.
+pub const VIRTIO_CONSOLE: [&str; 8] = [
+    "-serial",
+    "none",
+    "-global",
+    "virtio-mmio.force-legacy=false",
+    "-device",
+    "virtio-serial-device",
+    "-device",
+    "virtconsole,chardev=link",
+];
+
+/// Further arguments of QEMU, with a virtio console if that is asked for.
+pub fn with_console(virtio: bool, further: &[String]) -> Vec<String> {
+    let console = VIRTIO_CONSOLE.iter().filter(|_| virtio);
+    let console = console.map(|argument| (*argument).to_owned());
+    console.chain(further.iter().cloned()).collect()
+}
+
 /// How long a machine goes on that is recorded, when the script is done.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -176,12 +195,11 @@ impl Machine<'_> {
             "-parallel",
             "none",
         ]);
-        command.args([
-            "-chardev",
-            "stdio,id=link,signal=off",
-            "-serial",
-            "chardev:link",
-        ]);
+        command.args(["-chardev", "stdio,id=link,signal=off"]);
+        // Unless further arguments give it to another device.
+        if !self.qemu.iter().any(|more| more.contains("chardev=link")) {
+            command.args(["-serial", "chardev:link"]);
+        }
         if self.icount {
             command.args(["-icount", "shift=0,sleep=off"]);
         }

@@ -8,7 +8,7 @@
 use super::core_area::{self, CORES_MAX};
 use super::guest::Guest;
 use super::mailbox::{self, Mail};
-use super::uart::Uart;
+use super::port::Port;
 use super::{counter, gic, monitor, tap, wires};
 use alloc::collections::VecDeque;
 use core::fmt::{self, Write};
@@ -33,7 +33,7 @@ const OUT_BYTES: usize = 16 * 1024;
 const OUT_RESERVE: usize = 4 * 1024;
 
 struct Link {
-    uart: Option<Uart>,
+    port: Option<Port>,
     encoder: Encoder,
     decoder: Decoder,
     out: Ring<OUT_BYTES>,
@@ -41,14 +41,14 @@ struct Link {
 }
 
 static LINK: Mutex<Link> = Mutex::new(Link {
-    uart: None,
+    port: None,
     encoder: Encoder::new(),
     decoder: Decoder::new(),
     out: Ring::new(),
     lost: 0,
 });
 
-/// The UART's INTID, once it is known.
+/// The port's INTID, once it is known.
 static INTERRUPT: AtomicUsize = AtomicUsize::new(usize::MAX);
 /// The VM whose console has the focus.
 static FOCUS: AtomicUsize = AtomicUsize::new(0);
@@ -59,10 +59,10 @@ pub static INPUT: [Input; CONSOLES] = [const { Input::new() }; CONSOLES];
 /// The log's last lines.
 static KEPT: Mutex<Kept<64>> = Mutex::new(Kept::new());
 
-/// Opens the link over `uart`.
-pub fn open(uart: Uart) {
+/// Opens the link over `port`.
+pub fn open(port: Port) {
     let mut link = LINK.lock();
-    link.uart = Some(uart);
+    link.port = Some(port);
     link.encode(|encoder, mut sink| encoder.start(&mut sink));
     drop(link);
     let _ = log::set_logger(&LOG);
@@ -74,8 +74,8 @@ pub fn listen(intid: u32, mpidr: u64) {
     INTERRUPT.store(intid as usize, Ordering::Relaxed);
     gic::route(intid, 0, mpidr);
     gic::enable(intid);
-    if let Some(uart) = &mut LINK.lock().uart {
-        uart.enable_interrupts();
+    if let Some(port) = &mut LINK.lock().port {
+        port.enable_interrupts();
     }
 }
 
@@ -86,7 +86,7 @@ impl Link {
     /// Lets the encoder write into the ring, then moves to the UART what it takes.
     fn encode(&mut self, with: impl FnOnce(&mut Encoder, Sink<'_>)) {
         let Self {
-            uart,
+            port,
             encoder,
             out,
             lost,
@@ -96,10 +96,10 @@ impl Link {
             if out.push(byte) {
                 return;
             }
-            // The ring is full: wait for the UART, for as long as it moves.
-            if let Some(uart) = uart {
+            // The ring is full: wait for the port, for as long as it moves.
+            if let Some(port) = port {
                 for _ in 0..1_000_000 {
-                    if send(uart, out) && out.push(byte) {
+                    if send(port, out) && out.push(byte) {
                         return;
                     }
                 }
@@ -138,22 +138,26 @@ impl Link {
 
     fn pump(&mut self) {
         let Self {
-            uart: Some(uart),
+            port: Some(port),
             out,
             ..
         } = self
         else {
             return;
         };
-        while send(uart, out) {}
-        uart.interrupts(!out.is_empty());
+        loop {
+            while send(port, out) {}
+            if !port.settle(!out.is_empty()) {
+                break;
+            }
+        }
     }
 }
 
 /// Moves one byte; false if there is none or no room.
-fn send(uart: &mut Uart, out: &mut Ring<OUT_BYTES>) -> bool {
+fn send(port: &mut Port, out: &mut Ring<OUT_BYTES>) -> bool {
     let Some(byte) = out.peek() else { return false };
-    if uart.try_send(byte) {
+    if port.try_send(byte) {
         out.pop();
         true
     } else {
@@ -332,11 +336,14 @@ pub fn interrupt(intid: u32) -> bool {
         return false;
     }
     let mut link = LINK.lock();
+    if let Some(port) = &mut link.port {
+        port.acknowledge();
+    }
     let mut wake = [false; CONSOLES];
     let mut lost = [0_usize; CONSOLES];
     let (mut dropped, mut outside) = ([0; 2], 0_u32);
     for _ in 0..256 {
-        let Some((byte, _errors)) = link.uart.as_mut().and_then(Uart::try_receive) else {
+        let Some(byte) = link.port.as_mut().and_then(Port::try_receive) else {
             break;
         };
         let focus = FOCUS.load(Ordering::Relaxed);

@@ -268,6 +268,8 @@ struct CpuState {
     l2_extended: u64,
     a9_power: u64,
     a9_diagnostic: u64,
+    /// The operation by set and way that is under way, by its operand, and how many bytes are done.
+    maintains: Option<(u32, u64)>,
     /// How many shares of RAM a loop of test and clean has been through.
     v5_cleaned: u16,
     pmu: Pmu,

@@ -71,6 +71,8 @@ pub enum Refused {
     Undefined,
     /// The VM cannot go on.
     Stop(Reason),
+    /// Not all is done: the instruction is to be executed again, after interrupts.
+    Again,
 }
 
 /// SCR.NS.
@@ -186,7 +188,7 @@ impl Vm {
                     let last = k >= set_way::V5_SHARES.saturating_sub(1);
                     state.v5_cleaned = if last { 0 } else { k.saturating_add(1) };
                     let (k, n) = (k.into(), set_way::V5_SHARES.into());
-                    set_way::clean(self.board.plan(), k, n, core);
+                    set_way::clean(self.board.plan(), (k, n), 0, u64::MAX, core);
                     // Its target is R15: bit 30 becomes Z.
                     u64::from(last) << 30
                 }
@@ -226,7 +228,14 @@ impl Vm {
             Register::V5Invalidate if model.v5 => core.invalidate_code(),
             Register::V5Nothing if model.v5 => {}
             Register::SetWay => {
-                set_way::maintain(self.board.plan(), model, value as u32, core);
+                let operand = value as u32;
+                let so_far = state.maintains.filter(|(own, _)| *own == operand);
+                let done = so_far.map_or(0, |(_, done)| done);
+                let left = set_way::maintain(self.board.plan(), model, operand, done, core);
+                state.maintains = left.map(|done| (operand, done));
+                if left.is_some() {
+                    return Err(Refused::Again);
+                }
             }
             Register::Pmu(r) => {
                 if user && (!state.pmu.open_to_user() || r == PmuRegister::User) {

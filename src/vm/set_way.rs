@@ -3,8 +3,9 @@
 //! A guest's set and way mean nothing on the host, whose caches have another geometry and other
 //! VMs' lines. But a guest that maintains by set and way goes through all of them, as its
 //! board's CCSIDR counts them. So each operation stands for its share of RAM: set and way number
-//! k of n cleans and invalidates the k-th n-th of it. A whole loop covers every byte, each trap
-//! is bounded, and interrupts are taken between two of them. An invalidate cleans too: what is
+//! k of n cleans and invalidates the k-th n-th of it. A whole loop covers every byte. A trap does a piece
+//! of a share, and the instruction is executed again until all is done: interrupts are taken between two
+//! pieces. An invalidate cleans too: what is
 //! lost on the board by invalidating is never something that a correct guest reads again.
 //!
 //! No hardware has run this; host tests check the sequence.
@@ -41,19 +42,35 @@ fn share(model: &Model, operand: u32) -> Option<(u64, u64)> {
     })
 }
 
-/// Carries out one operation by set and way; an operand that names none does nothing.
-pub fn maintain(plan: &Plan, model: &Model, operand: u32, core: &mut impl Core) {
-    if let Some((k, n)) = share(model, operand) {
-        clean(plan, k, n, core);
-    }
+/// How many bytes are done at a time.
+const PIECE: u64 = 16 << 10;
+
+/// Carries out a piece of one operation by set and way, of which `done` bytes are done: how many then
+/// are, if that is not all. An operand that names none does nothing.
+pub fn maintain(
+    plan: &Plan,
+    model: &Model,
+    operand: u32,
+    done: u64,
+    core: &mut impl Core,
+) -> Option<u64> {
+    let share = share(model, operand)?;
+    clean(plan, share, done, PIECE, core)
 }
 
 /// Into how many shares a loop of ARMv5's "test and clean" divides RAM: as many as an ARM926EJ-S
 /// with 32 KiB has lines.
 pub const V5_SHARES: u16 = 1024;
 
-/// Cleans and invalidates the `k`-th `n`-th of RAM.
-pub fn clean(plan: &Plan, k: u64, n: u64, core: &mut impl Core) {
+/// Cleans and invalidates of the `k`-th `n`-th of RAM what is behind `done` bytes, at most `most` bytes.
+/// How many are done then, if that is not all.
+pub fn clean(
+    plan: &Plan,
+    (k, n): (u64, u64),
+    done: u64,
+    most: u64,
+    core: &mut impl Core,
+) -> Option<u64> {
     let ram = || {
         plan.windows
             .iter()
@@ -71,7 +88,9 @@ pub fn clean(plan: &Plan, k: u64, n: u64, core: &mut impl Core) {
             at.unwrap_or(0) as u64 & !0xfff
         }
     };
-    let (from, to) = (edge(k), edge(k.wrapping_add(1)));
+    let (begin, end_of_share) = (edge(k), edge(k.wrapping_add(1)));
+    let from = begin.saturating_add(done).min(end_of_share);
+    let to = from.saturating_add(most).min(end_of_share);
     let mut before = 0u64;
     for window in ram() {
         let end = before.saturating_add(window.bytes);
@@ -82,6 +101,7 @@ pub fn clean(plan: &Plan, k: u64, n: u64, core: &mut impl Core) {
         }
         before = end;
     }
+    (to < end_of_share).then(|| to.saturating_sub(begin))
 }
 
 #[cfg(test)]
@@ -113,12 +133,12 @@ mod tests {
         let shift = (ways - 1).leading_zeros();
         for set in (0..sets).rev() {
             for way in (0..ways).rev() {
-                maintain(
-                    plan,
-                    model,
-                    way << shift | set << line | level << 1,
-                    &mut core,
-                );
+                let operand = way << shift | set << line | level << 1;
+                let mut done = Some(0);
+                while let Some(so_far) = done {
+                    done = maintain(plan, model, operand, so_far, &mut core);
+                    assert!(done.is_none_or(|done| done > so_far), "it ends");
+                }
             }
         }
         core
@@ -148,20 +168,20 @@ mod tests {
     }
 
     #[test]
-    fn one_operation_is_bounded_by_its_share() {
+    fn a_trap_does_no_more_than_a_piece() {
         let core = walk(&cortex_a9::MODEL, 0, &plan(&[(0, 0x4000_0000)]));
         let most = core.cleaned.iter().map(|c| c.1).max().unwrap();
-        assert_eq!(most, 0x4000_0000 / 512, "4 ways of 128 sets");
+        assert_eq!(most, PIECE);
     }
 
     #[test]
     fn an_operand_that_names_no_line_does_nothing() {
         let mut core = FakeCore::default();
         let plan = plan(&[(0, 0x1000)]);
-        maintain(&plan, &cortex_a9::MODEL, 2 << 1, &mut core);
-        maintain(&plan, &cortex_a9::MODEL, 128 << 5, &mut core);
+        maintain(&plan, &cortex_a9::MODEL, 2 << 1, 0, &mut core);
+        maintain(&plan, &cortex_a9::MODEL, 128 << 5, 0, &mut core);
         for operand in (0..u32::MAX).step_by(65_521) {
-            maintain(&plan, &cortex_a15::MODEL, operand, &mut core);
+            maintain(&plan, &cortex_a15::MODEL, operand, 0, &mut core);
         }
         assert!(core.cleaned.iter().all(|c| *c == (Ipa(0), 0x1000)));
     }

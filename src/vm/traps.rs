@@ -296,6 +296,7 @@ impl Vm {
             }
             Err(Refused::Undefined) => self.undefined(regs, core),
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
+            Err(Refused::Again) => Next::Resume,
         }
     }
 
@@ -352,6 +353,7 @@ impl Vm {
             }
             Err(Refused::Undefined) => self.undefined(regs, core),
             Err(Refused::Stop(reason)) => self.stop_at(cpu, regs, core, reason, Some(trap)),
+            Err(Refused::Again) => Next::Resume,
         }
     }
 }

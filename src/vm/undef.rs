@@ -129,6 +129,7 @@ impl Vm {
                 }
                 Err(Refused::Undefined) => Outcome::Undefined,
                 Err(Refused::Stop(reason)) => Outcome::Stop(reason),
+                Err(Refused::Again) => Outcome::Done,
             };
         }
         let is_swap = !regs.is_thumb() && word & 0x0fb0_0ff0 == 0x0100_0090 && cond != 0xf;

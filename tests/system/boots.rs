@@ -7,7 +7,7 @@ use reliquary_cli::script::{Script, Step};
 use reliquary_cli::system::System;
 use reliquary_cli::system::host::Host;
 use reliquary_cli::verbs::build;
-use reliquary_cli::verbs::run::boot;
+use reliquary_cli::verbs::run::{boot, boot_over_virtio};
 use reliquary_cli::workspace;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -486,6 +486,33 @@ fn virt_v8_says_hello_on_both_hosts() {
             host,
             &["hello from EL1", "type; q ends", "> q", "PASS hello64"],
         );
+    }
+}
+
+/// Both ways, more than a buffer of the console each: a kernel's log, and a line that is typed.
+#[test]
+fn a_virtio_console_carries_the_link() {
+    /// Of what is typed, and its line end.
+    const SHA256: &str = "b3aa162beb80b86c27013d6881b8b316de21b24d0945a282e491e9b82a513303";
+    let typed = "0123456789abcdef".repeat(16);
+    let script = [
+        Step::Expect("/ #".to_owned()),
+        Step::Send(format!("echo {typed} | sha256sum")),
+        Step::Expect("  -".to_owned()),
+    ];
+    for host in HOSTS {
+        let system = workspace::root().join("systems/vexpress-a9-linux.toml");
+        let script = Script(script.to_vec());
+        let outcome = boot_over_virtio(&system, host, &script, Duration::from_secs(300));
+        let outcome = outcome.unwrap_or_else(|faults| panic!("{faults}"));
+        assert!(
+            outcome.holds(),
+            "{host}: {:?}\n{}",
+            outcome.missing,
+            outcome.apart
+        );
+        assert_eq!(outcome.damages, 0, "{}", outcome.apart);
+        assert!(outcome.text.contains(SHA256), "{}", outcome.text);
     }
 }
 

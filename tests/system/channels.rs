@@ -13,6 +13,8 @@ const TALKING: [&str; 4] = [
 ];
 const SHARING: [&str; 2] = ["@writer:PASS", "@reader:PASS"];
 
+const TAKING: [&str; 2] = ["@giver:PASS", "@taker:PASS"];
+
 fn talk(system: &str, host: &str) {
     play(system, host, &TALKING);
 }
@@ -67,6 +69,22 @@ fn vms_share_a_memory_and_ring_on_a_gicv3() {
 #[test]
 fn vms_share_a_memory_and_ring_on_a_gicv2() {
     play("tests/shared-memory.toml", "qemu-virt-gicv2", &SHARING);
+}
+
+/// A VM whose two CPUs take from one channel, and call over one: none is lost, none comes twice.
+#[test]
+fn two_cpus_of_a_vm_share_a_channel_on_a_gicv3() {
+    play("tests/channels-smp.toml", "qemu-virt", &TAKING);
+}
+
+#[test]
+fn two_cpus_of_a_vm_share_a_channel_on_a_gicv2() {
+    play("tests/channels-smp.toml", "qemu-virt-gicv2", &TAKING);
+}
+
+#[test]
+fn two_cpus_of_a_vm_on_one_core_share_a_channel() {
+    play("tests/channels-smp-one-core.toml", "qemu-virt", &TAKING);
 }
 
 /// The C header by the host's compiler, which knows no register of Arm: syntax and types only.

@@ -108,9 +108,21 @@ fn judged(system: &str, outcome: &Outcome) -> Victim {
 type Boot = fn(&Path, &str, &Script, Duration) -> Result<Outcome, Faults>;
 
 fn attack_by(boot: Boot, system: &str, host: &str, count: u64) -> Victim {
+    let script = script(count, "q", "PASS victim");
+    attack_with(boot, system, host, count, &script).0
+}
+
+/// An attack by a script; what the victim said, and what all said.
+fn attack_with(
+    boot: Boot,
+    system: &str,
+    host: &str,
+    count: u64,
+    script: &Script,
+) -> (Victim, String) {
     let file = workspace::root().join("systems/tests").join(system);
     let within = Duration::from_secs(120 + count / 50);
-    let outcome = boot(&file, host, &script(count, "q", "PASS victim"), within);
+    let outcome = boot(&file, host, script, within);
     let outcome = outcome.unwrap_or_else(|faults| panic!("{faults}"));
     let victim = judged(system, &outcome);
     println!(
@@ -119,7 +131,7 @@ fn attack_by(boot: Boot, system: &str, host: &str, count: u64) -> Victim {
         outcome.took.as_secs_f64()
     );
     assert!(victim.is_unharmed(), "{system}: {victim:?}");
-    victim
+    (victim, outcome.apart)
 }
 
 /// On two cores, where QEMU's time is the machine's: how late the victim is depends on what else runs.
@@ -177,6 +189,66 @@ fn a_32_bit_guest_on_its_own_core() {
 #[test]
 fn a_32_bit_guest_on_its_own_core_of_a_gicv2_host() {
     attack("attack-a32.toml", "qemu-virt-gicv2");
+}
+
+/// The victim's channels lead to the attacker, and one to a VM that answers: each was used.
+fn channels(boot: Boot, system: &str, host: &str) -> Victim {
+    let script = script(count(), "q", "PASS victim");
+    let (victim, text) = attack_with(boot, system, host, count(), &script);
+    let lines = text.lines().filter(|line| line.contains("channels: "));
+    let told = lines.collect::<Vec<_>>().join("\n");
+    println!("{told}");
+    for used in ["received", "notified", "rung", "echoed", "interrupted"] {
+        let before = told.split(used).next().unwrap_or_default();
+        let number = before.trim_end().rsplit(' ').next().unwrap_or_default();
+        let some = number.parse::<u64>().is_ok_and(|number| number > 0);
+        assert!(some, "{system}: none {used}\n{told}");
+    }
+    victim
+}
+
+#[test]
+fn a_guest_that_abuses_its_channels_on_its_own_core() {
+    channels(boot, "attack-channels.toml", "qemu-virt");
+}
+
+#[test]
+fn a_guest_that_abuses_its_channels_on_its_own_core_of_a_gicv2_host() {
+    channels(boot, "attack-channels.toml", "qemu-virt-gicv2");
+}
+
+#[test]
+fn a_guest_that_abuses_its_channels_on_the_victims_core_below_it() {
+    let system = "attack-channels-one-core.toml";
+    let victim = channels(boot_counted, system, "qemu-virt");
+    assert!(victim.worst <= ABOVE_US, "{system}: {victim:?}");
+}
+
+/// A guest with two CPUs, a fifth of the operations: each comes from both, and some reset the board.
+fn two_cpus(system: &str, host: &str) {
+    let count = count() / 5;
+    let expect = |text: &str| Step::Expect(text.to_owned());
+    let script = Script(vec![
+        expect("@victim:victim: watches"),
+        expect("@attacker:seed, count:"),
+        // It keeps the seed in 32 bits.
+        Step::Send(format!("@attacker:{} {count}", seed() & 0x7fff_ffff)),
+        expect("@attacker:PASS attacker"),
+        Step::Send("@victim:q".to_owned()),
+        expect("@victim:PASS victim"),
+    ]);
+    let (_, text) = attack_with(boot, system, host, count, &script);
+    assert!(text.contains("the guest resets its board"), "{text}");
+}
+
+#[test]
+fn a_guest_with_two_cpus_below_the_victim_on_one_of_them() {
+    two_cpus("attack-smp.toml", "qemu-virt");
+}
+
+#[test]
+fn a_guest_with_two_cpus_in_slots_of_a_gicv2_host() {
+    two_cpus("attack-smp-slots.toml", "qemu-virt-gicv2");
 }
 
 /// The verdict is not PASS whatever happens: a bit of the victim's block is changed behind its back.

@@ -47,6 +47,9 @@ pub struct Console {
     /// End after so many seconds.
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
+    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
+    #[arg(long = "virtio-console", conflicts_with_all = ["device", "socket"])]
+    virtio: bool,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -85,6 +88,7 @@ impl Console {
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
         let ptys = self.ptys(&vms, &outside)?;
+        let qemu = machine::with_console(self.virtio, &self.qemu);
         let outcome = Machine {
             image: &image,
             elf: &built.elf,
@@ -94,7 +98,7 @@ impl Console {
             script: &Script::default(),
             timeout,
             icount: false,
-            qemu: &self.qemu,
+            qemu: &qemu,
             log: None,
             recording: None,
             taps: None,

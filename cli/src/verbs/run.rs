@@ -1,7 +1,7 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
 use crate::latency::Measured;
-use crate::machine::{End, Machine, Outcome};
+use crate::machine::{self, End, Machine, Outcome};
 use crate::outside::Outside;
 use crate::script::{Play, Script};
 use crate::system::System;
@@ -65,6 +65,9 @@ pub struct Run {
     /// with vectors at 0 or 0xffff0000, and of an ELF file with symbols `vectors` or `..._vectors`.
     #[arg(long, value_name = "VM=ADDRESS", requires = "latency", value_parser = vector)]
     vector: Vec<(String, u64)>,
+    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
+    #[arg(long)]
+    virtio_console: bool,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -87,6 +90,7 @@ impl Run {
             wires: tap::Wanted::default(),
             latency: false,
             vector: Vec::new(),
+            virtio_console: false,
             qemu,
         }
     }
@@ -117,10 +121,11 @@ impl Run {
         let (recording, taps) = (recording.map(RefCell::new), taps.map(RefCell::new));
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
+        let further = machine::with_console(self.virtio_console, &self.qemu);
         let qemu = match (&recording, &mut latency) {
-            (Some(recording), _) => recording.borrow().qemu(&self.qemu),
-            (None, Some(latency)) => latency.qemu(&built.elf, self.icount, &self.qemu)?,
-            (None, None) => self.qemu.clone(),
+            (Some(recording), _) => recording.borrow().qemu(&further),
+            (None, Some(latency)) => latency.qemu(&built.elf, self.icount, &further)?,
+            (None, None) => further,
         };
         let scripted = !self.script.0.is_empty();
         let timeout = self
@@ -184,6 +189,18 @@ pub fn boot_counted(
     timeout: Duration,
 ) -> Result<Outcome> {
     boot_by(system, host, script, timeout, true)
+}
+
+/// The same over a virtio console of the host's.
+pub fn boot_over_virtio(
+    system: &Path,
+    host: &str,
+    script: &Script,
+    timeout: Duration,
+) -> Result<Outcome> {
+    let built = build::build(&System::read(system)?, Some(host))?;
+    let qemu = machine::with_console(true, &[]);
+    boot_with(&built, script, timeout, false, None, None, &qemu)
 }
 
 /// Boots a system with a script, shows nothing, and counts for how long interrupts wait at EL2: for tests.

@@ -21,7 +21,11 @@ pub mod identity;
 pub mod lan9118;
 pub mod loadstore;
 #[cfg(target_arch = "aarch64")]
+pub mod orderly;
+#[cfg(target_arch = "aarch64")]
 pub mod pins;
+#[cfg(target_arch = "aarch64")]
+pub mod second;
 pub mod serial;
 pub mod versatile;
 

@@ -86,6 +86,8 @@ pub struct Guest {
     /// Bytes wait for the console's UART, which was full: they go in as the guest reads, since
     /// no interrupt tells of that.
     pub typed_ahead: bool,
+    /// Whether the console has bytes that the link did not take: another core had it, or it was full.
+    drained: console::Drained,
     /// The console, if bytes wait, typed ahead or for room in the link: each exit is an occasion
     /// for them.
     pub waiting: News,
@@ -103,6 +105,9 @@ pub struct Guest {
     /// Counts, which others may look at.
     pub tally: &'static Tally,
 }
+
+/// When a vCPU that waits offers the link again what that did not take, in milliseconds.
+const UNSENT_AGAIN_MS: u64 = 2;
 
 /// What a core does after an exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +160,7 @@ impl Guest {
             online: 0,
             parked: 0,
             typed_ahead: false,
+            drained: console::Drained::Nothing,
             waiting: News::default(),
             wires: Ends::default(),
             channels: None,
@@ -374,13 +380,13 @@ impl Guest {
         let mut drained = console::Drained::Nothing;
         if self.vm.board().console_sends() {
             let now = self.vm.now(&self.hardware);
-            // What is left is taken at the flush, should no exit come before it.
             drained = console::drain(self.number, self.vm.board(), now);
             self.account.speaks();
         }
         if let Some(recorder) = &mut self.recorder {
             recorder.pour(self.vm.board());
         }
+        self.drained = drained;
         let recorded = self.recorder.is_some();
         self.waiting = if recorded || self.typed_ahead || drained == console::Drained::Some {
             News::CONSOLE
@@ -485,6 +491,11 @@ impl Guest {
             seat.wakes = seat.wakes.min(on_host(Some(awaits.until())));
         }
         seat.due = seat.wakes_at();
+        if self.drained == console::Drained::Some {
+            // No exit comes to take it, and the link does not tell when it has room.
+            let again = counter::now() + self.hardware.hz() / 1000 * UNSENT_AGAIN_MS;
+            seat.wakes = seat.wakes.min(again);
+        }
     }
 
     /// A vCPU that would run on leaves its core to another: if it looks after the board's deadline, one

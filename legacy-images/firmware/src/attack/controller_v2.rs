@@ -53,6 +53,11 @@ pub fn enable(id: u32) {
     GICD.write(0x100 + n / 32 * 4, 1 << (n % 32));
 }
 
+/// Disables an interrupt.
+pub fn disable(id: u32) {
+    GICD.write(0x180 + id as usize / 32 * 4, 1 << (id % 32));
+}
+
 /// Sends a software-generated interrupt to itself.
 pub fn send(id: u32) {
     GICD.write(0xf00, 2 << 24 | id & 15);

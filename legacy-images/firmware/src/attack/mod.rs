@@ -15,6 +15,8 @@ pub mod cage32;
 #[cfg(target_arch = "aarch64")]
 pub mod cage64;
 #[cfg(target_arch = "aarch64")]
+pub mod channels64;
+#[cfg(target_arch = "aarch64")]
 pub mod code64;
 #[cfg(target_arch = "aarch64")]
 pub mod controller64;

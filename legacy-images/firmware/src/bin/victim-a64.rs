@@ -3,7 +3,8 @@
 //!
 //! A block of RAM has a checksum that is computed over and over; SIMD, general and system registers keep
 //! values; each millisecond of the virtual timer a task runs, whose lateness is counted. Between two sums it
-//! sleeps for some periods, so that others have the core too. `q` ends it with a verdict. `c` changes a bit of the block: the verdict must then be FAIL.
+//! sleeps for some periods, so that others have the core too. In a system that gives it channels and shared
+//! memories with a hostile VM it uses them after each sum ([`firmware::orderly`]). `q` ends it with a verdict. `c` changes a bit of the block: the verdict must then be FAIL.
 #![no_std]
 #![no_main]
 
@@ -12,6 +13,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use firmware::arm64::{Frame, IRQ, interrupts, unexpected, wait};
 use firmware::device::Device;
 use firmware::gic::{Gic, SPURIOUS};
+use firmware::orderly::{BELLS, CHANNELS, Orderly, TOLD};
 use firmware::{VIRT_V8, check, console, println, sysreg};
 
 const VIRTUAL_TIMER: u32 = 27;
@@ -61,10 +63,16 @@ extern "C" fn exception(vector: u64, frame: &mut Frame) {
         unexpected(vector, frame);
     }
     let acknowledged = gic().acknowledge();
-    if acknowledged & 0x3ff == VIRTUAL_TIMER {
+    let id = acknowledged & 0x3ff;
+    if id == VIRTUAL_TIMER {
         period();
+    } else if id == CHANNELS || BELLS.contains(&id) {
+        // High until what came is taken, which is done when the program comes to it: who sends for ever
+        // does not keep it from its own work.
+        gic().disable(id);
+        add(&TOLD, 1);
     }
-    if acknowledged & 0x3ff != SPURIOUS {
+    if id != SPURIOUS {
         gic().end(acknowledged);
     }
 }
@@ -265,6 +273,13 @@ fn fixed() -> [u64; 6] {
     ]
 }
 
+/// Lets the channels' and doorbells' interrupts come, once each.
+fn listen() {
+    for id in [CHANNELS, BELLS[0], BELLS[1]] {
+        gic().enable(id);
+    }
+}
+
 /// What has been found.
 #[derive(Default)]
 struct Found {
@@ -278,6 +293,7 @@ struct Found {
 extern "C" fn main() -> ! {
     let checks = check::begin("victim", &VIRT_V8);
     let hz = sysreg!("cntfrq_el0");
+    let mut orderly = Orderly::begin();
     fill();
     let due_sum = sum();
     fill_simd();
@@ -299,6 +315,10 @@ extern "C" fn main() -> ! {
         } else {
             found.damaged += 1;
             tell_damage();
+        }
+        if let Some(orderly) = &mut orderly {
+            listen();
+            orderly.turn();
         }
         let now = kept();
         for (index, name) in KEPT.iter().enumerate() {
@@ -330,12 +350,17 @@ extern "C" fn main() -> ! {
             }
             _ => {}
         }
-        if found.damaged + found.registers > 8 {
+        let wrong = orderly.as_ref().map_or(0, Orderly::wrong);
+        if found.damaged + found.registers + wrong > 8 {
             break;
         }
     }
     tell(&found, begun, hz);
-    if found.damaged + found.registers + found.lost != 0 {
+    let wrong = orderly.as_ref().map_or(0, Orderly::wrong);
+    if let Some(orderly) = &orderly {
+        orderly.summary();
+    }
+    if found.damaged + found.registers + found.lost + wrong != 0 {
         check::fail(format_args!("something was changed"));
     }
     checks.finish()
