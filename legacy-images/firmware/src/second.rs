@@ -46,6 +46,7 @@ pub fn psci(function: u64, first: u64, second: u64, third: u64) -> i64 {
 }
 
 /// Switches a CPU on, by `CPU_ON`: it begins in the program's `second`, on a stack of its own.
+#[allow(clippy::must_use_candidate)] // who sends storms of them does not look
 pub fn switch_on(cpu: usize) -> i64 {
     unsafe extern "C" {
         static second_entry: u8;
