@@ -6,6 +6,8 @@ global_asm!(
     r#"
     .section .text, "ax"
     .global second_entry
+    // A program that switches no CPU on need not have it, though this be linked to it.
+    .weak   second
 second_entry:
     mov     sp, x0
     adr     x0, {vectors}
