@@ -186,6 +186,10 @@ fn sends(checks: &mut Checks, numbers: Channel) {
             other => check::fail(format_args!("questions: {other:?}")),
         }
     }
+    // An end that goes takes the last answer with it: until the other has gone.
+    let mut message = [0; BYTES_MAX];
+    let last = questions.receive(&mut message, 60_000 * MS);
+    checks.that("the other VM ends first", last == Err(Error::PeerDown));
     checks.equal("calls answered", u64::from(answered), u64::from(2 * CALLS));
 }
 
