@@ -9,7 +9,7 @@ use std::time::Duration;
 /// By how much a slot's begin may be off its place in the schedule.
 const SLOT_OFF_NS: i64 = 1_000;
 /// The same while the other VM of the core is reset again and again.
-const SLOT_OFF_BESIDE_RESETS_NS: i64 = 1_000;
+const SLOT_OFF_BESIDE_RESETS_NS: i64 = 2_000;
 /// From the end of a slot to the next VM's first instruction: what was measured, and some.
 const SWITCH_NS: i64 = 1_000;
 /// From a watchdog's expiry to the new life's first instruction, without memory.
