@@ -127,7 +127,7 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
                 places
                     .interrupts
                     .extend(interrupts.map(|(index, (intid, _))| (*intid, number, index)));
-                seat(number, spec, guest, &mut work);
+                seat(number, spec, *guest, &mut work);
                 serve::will_run();
             }
             Err(why) => log::error!("vm.{}: not started: {why}", spec.name),
@@ -166,6 +166,7 @@ fn known_as(spec: &VmSpec, tally: Option<&'static Tally>) -> Known {
 }
 
 /// Gives each vCPU of a VM its seat on its core.
+#[inline(never)] // its copies are not to be on the stack while others are built
 fn seat(number: usize, spec: &VmSpec, guest: Guest, work: &mut [Box<Work>]) {
     let mut cores = cores_of(spec);
     let first = cores.next();

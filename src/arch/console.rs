@@ -1,4 +1,4 @@
-//! The link to the outside, over the host's UART: the VMs' consoles, the log, the reports, the
+//! The link to the outside, over the host's UART or virtio console: the VMs' consoles, the log, the reports, the
 //! monitor's commands and answers.
 //!
 //! Lock order: the tap's lock is taken before [`LINK`]. Nothing is called with [`LINK`] held but the link's

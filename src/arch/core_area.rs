@@ -17,7 +17,8 @@ use reliquary::vm::Vcpu;
 /// The most cores that a host may have.
 pub const CORES_MAX: usize = 8;
 
-const STACK_SIZE: usize = 64 * 1024;
+/// A GICv3 is built on it, at boot and where its VM is built anew: some 60 KiB deep.
+const STACK_SIZE: usize = 80 * 1024;
 const EMERGENCY_SIZE: usize = 8 * 1024;
 
 /// For the assembly files.

@@ -7,6 +7,7 @@ use crate::arch::hardware::Hardware;
 use crate::arch::stage2_tables::Stage2Tables;
 use crate::arch::wires::Ends;
 use crate::arch::{self, arena, counter, gic, mmu};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -79,19 +80,35 @@ pub fn part_of(number: usize) -> Option<arena::Part> {
 }
 
 /// Builds a VM's objects once more, as they were built at boot; its memory is still to be loaded.
-pub fn rebuild(number: usize) -> Result<Guest, String> {
+pub fn rebuild(number: usize) -> Result<Box<Guest>, String> {
     let inputs = INPUTS.get().ok_or_else(unknown)?;
     let ground = ground(number).ok_or_else(unknown)?;
+    make(number, inputs, &[], &ground.ram, ground.tally).map(|made| made.guest)
+}
+
+/// A VM's objects, and what was made on the way.
+struct Made {
+    /// On the heap: copies of it would fill a stack on which devices are still to be made.
+    guest: Box<Guest>,
+    plan: Plan,
+    /// The host's RAM that is left.
+    ram: HostRam,
+}
+
+/// Makes a VM's objects. It allocates the same at boot and after it, in the same order, so that they find
+/// their places again.
+fn make(
+    number: usize,
+    inputs: &Inputs,
+    others: &[Plan],
+    free: &HostRam,
+    tally: &'static Tally,
+) -> Result<Made, String> {
     let spec = inputs.spec(number)?;
-    let plan = plan_guest(spec, inputs, &[])?;
-    build_guest(
-        number,
-        spec,
-        inputs,
-        &plan,
-        &mut ground.ram.clone(),
-        ground.tally,
-    )
+    let plan = plan_guest(spec, inputs, others)?;
+    let mut ram = free.clone();
+    let guest = build_guest(number, spec, inputs, &plan, &mut ram, tally)?;
+    Ok(Made { guest, plan, ram })
 }
 
 /// Builds a VM at boot, and loads its memory. The boards so far are in `plans`.
@@ -101,27 +118,30 @@ pub fn build(
     plans: &mut Vec<Plan>,
     ram: &mut HostRam,
     tally: &'static Tally,
-) -> (Result<Guest, String>, Option<Ground>) {
-    let before = ram.clone();
-    let (guest, part) = arena::apart(|| {
-        let spec = inputs.spec(number)?;
-        let plan = plan_guest(spec, inputs, plans)?;
-        let mut guest = build_guest(number, spec, inputs, &plan, ram, tally)?;
-        if let Some(devices) = &spec.record {
-            guest.record(devices);
+) -> (Result<Box<Guest>, String>, Option<Ground>) {
+    let (made, part) = arena::apart(|| {
+        let mut made = make(number, inputs, plans, ram, tally)?;
+        if let Some(devices) = &inputs.spec(number)?.record {
+            made.guest.record(devices);
         }
-        guest
-            .power_on()
-            .map_err(|_| "an image runs past its board's memory".to_string())?;
-        plans.push(plan);
-        Ok(guest)
+        let loaded = made.guest.power_on();
+        loaded.map_err(|_| "an image runs past its board's memory".to_string())?;
+        Ok(made)
     });
-    let ground = guest.is_ok().then_some(Ground {
-        part,
-        ram: before,
-        tally,
-    });
-    (guest, ground)
+    match made {
+        Ok(made) => {
+            plans.push(made.plan);
+            // What is kept is not to lie in the part.
+            let before = core::mem::replace(ram, made.ram.clone());
+            let ground = Ground {
+                part,
+                ram: before,
+                tally,
+            };
+            (Ok(made.guest), Some(ground))
+        }
+        Err(why) => (Err(why), None),
+    }
 }
 
 /// A VM's board on this host, which gives it no device that one of `others` has.
@@ -156,7 +176,7 @@ fn build_guest(
     plan: &Plan,
     ram: &mut HostRam,
     tally: &'static Tally,
-) -> Result<Guest, String> {
+) -> Result<Box<Guest>, String> {
     let bundle = &inputs.bundle;
     let damaged = |why: BundleError| why.to_string();
     let a32 = matches!(spec.entry, Entry::A32 { .. });
@@ -220,7 +240,7 @@ fn build_guest(
             }
         })
         .collect();
-    let mut guest = Guest::new(
+    let mut guest = Box::new(Guest::new(
         vm,
         Hardware { memory },
         stage2,
@@ -232,7 +252,7 @@ fn build_guest(
         controls,
         spec.restart,
         tally,
-    );
+    ));
     let wires = &bundle.manifest().wires;
     guest.wires = Ends::of(number, guest.vm.board(), wires);
     guest.channels = Channels::of(number, spec.channel_interrupt);

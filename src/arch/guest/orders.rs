@@ -22,10 +22,7 @@ impl Phase {
     }
 
     const fn is_on(self) -> bool {
-        matches!(
-            self,
-            Self::Running | Self::Loading(_) | Self::Paused(_) | Self::Rebuilding
-        )
+        matches!(self, Self::Running | Self::Loading(_) | Self::Paused(_))
     }
 }
 
@@ -40,7 +37,7 @@ impl Guest {
             self.resume();
         }
         if mail.has(Mail::STOP) {
-            if self.phase.is_on() && self.phase != Phase::Rebuilding {
+            if self.phase.is_on() {
                 self.start_again = false;
                 self.want(Wish::Stop, seat, vcpu);
             } else {
@@ -52,17 +49,14 @@ impl Guest {
                 self.start_again = true;
             } else if self.phase == Phase::Broken {
                 self.start_broken();
-            } else if self.phase.is_on() {
+            } else if self.phase.is_on() || self.phase == Phase::Rebuilding {
                 self.refuse("started");
             } else {
                 self.start();
             }
         }
         if mail.has(Mail::RESET) {
-            if self.phase.is_on()
-                && self.phase != Phase::Rebuilding
-                && self.wish != Some(Wish::Stop)
-            {
+            if self.phase.is_on() && self.wish != Some(Wish::Stop) {
                 log::info!("vm.{}: reset by the monitor", self.vm.name());
                 self.want(Wish::Reset, seat, vcpu);
             } else {

@@ -89,7 +89,7 @@ impl Guest {
         unsafe {
             let made = arena::again(part, || crate::system::rebuild(number));
             let guest = made.unwrap_or_else(|why| panic!("VM {number} is not built anew: {why}"));
-            core::ptr::write(self, guest);
+            core::ptr::write(self, *guest);
         }
         serve::guard(true);
         (self.crashes, self.life, self.resets) = kept;
