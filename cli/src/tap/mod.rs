@@ -7,13 +7,14 @@ use crate::fault::{Fault, Result, did_you_mean};
 use crate::system::System;
 use crate::system::prepare::Prepared;
 use crate::system::wires::Kind;
+use crate::trace::arriving::Arriving;
 use crate::trace::file;
 use capture::Capture;
 use clap::Args;
 use reliquary::access::Security;
 use reliquary::trace::header::{Header, NO_BOARD};
 use reliquary::trace::observed::Assembly;
-use reliquary::trace::packed::{Item, Unpacker};
+use reliquary::trace::packed::Item;
 use reliquary::trace::record::{DeviceName, Event, Port, Record};
 use reliquary::trace::write::Writer;
 use std::fmt;
@@ -67,9 +68,7 @@ pub struct Taps {
     ends: Vec<End>,
     captures: Vec<Capture>,
     recording: Option<Recording>,
-    unpacker: Unpacker,
-    /// Bytes that are no whole item yet.
-    bytes: Vec<u8>,
+    arriving: Arriving,
     assembly: Assembly,
     /// What was lost on the way, of all tapped wires together.
     lost: u64,
@@ -144,8 +143,7 @@ pub fn begin(system: &System, prepared: &mut Prepared, wanted: &Wanted) -> Resul
             .collect(),
         captures,
         recording,
-        unpacker: Unpacker::new(),
-        bytes: Vec::new(),
+        arriving: Arriving::default(),
         assembly: Assembly::new(Security::NonSecure),
         lost: 0,
     }))
@@ -235,27 +233,14 @@ fn recording(system: &System, to: &Path, ends: &[String]) -> Result<Recording> {
 impl Taps {
     /// Bytes of the link's channel.
     pub fn fed(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        let mut from = 0;
-        loop {
-            match self.unpacker.next(&self.bytes[from..]) {
-                Ok(Some((item, taken))) => {
-                    from += taken;
-                    if let Some(item) = item {
-                        self.item(&item);
-                    }
-                }
-                Ok(None) => break,
-                Err(_) => self.unpacker.damaged(),
-            }
+        for item in self.arriving.fed(bytes) {
+            self.item(&item);
         }
-        self.bytes.drain(..from);
     }
 
     /// Frames of the link were lost, which may have been of ours.
     pub fn damaged(&mut self) {
-        self.bytes.clear();
-        self.unpacker.damaged();
+        self.arriving.damaged();
     }
 
     fn item(&mut self, item: &Item) {

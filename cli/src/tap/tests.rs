@@ -38,8 +38,7 @@ fn taps(folder: &Path) -> Taps {
         ends: all.map(name).collect(),
         captures: vec![capture],
         recording: Some(recording(&system, &folder.join("wires.trace"), &[]).unwrap()),
-        unpacker: Unpacker::new(),
-        bytes: Vec::new(),
+        arriving: Arriving::default(),
         assembly: Assembly::new(Security::NonSecure),
         lost: 0,
     }

@@ -1,4 +1,5 @@
 //! Traces on the host: files of them, and what is made of them, one file a purpose.
+pub mod arriving;
 pub mod diff;
 pub mod export;
 pub mod file;

@@ -1,5 +1,6 @@
 //! A recording of a VM's devices, as the hypervisor makes it while the system runs: what is recorded,
 //! and what comes over the link, made a trace.
+use super::arriving::Arriving;
 use super::file;
 use crate::fault::{Fault, Result, did_you_mean};
 use crate::images::sha256;
@@ -11,7 +12,7 @@ use reliquary::board::plan::WindowKind;
 use reliquary::trace::header::{Card, Header};
 use reliquary::trace::names::Names;
 use reliquary::trace::observed::Assembly;
-use reliquary::trace::packed::{Item, Unpacker};
+use reliquary::trace::packed::Item;
 use reliquary::trace::write::Writer;
 use reliquary::units::Instant;
 use std::fmt;
@@ -34,9 +35,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Recording {
     names: Vec<String>,
-    unpacker: Unpacker,
-    /// Bytes that are no whole item yet.
-    bytes: Vec<u8>,
+    arriving: Arriving,
     assembly: Assembly,
     header: Header,
     /// Begun with the first item, which tells when the board's time began.
@@ -120,8 +119,7 @@ pub fn begin(system: &System, prepared: &mut Prepared, wanted: &Wanted) -> Resul
     let header = header(system, vm, &names, &record, taps);
     let recording = Recording {
         names: names.iter().map(str::to_owned).collect(),
-        unpacker: Unpacker::new(),
-        bytes: Vec::new(),
+        arriving: Arriving::default(),
         assembly: Assembly::new(header.security),
         header,
         writer: None,
@@ -235,27 +233,14 @@ fn medium(vm: &PreparedVm, device: usize, bytes: u64) -> Vec<u8> {
 impl Recording {
     /// Bytes of the link's trace channel.
     pub fn fed(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        let mut from = 0;
-        loop {
-            match self.unpacker.next(&self.bytes[from..]) {
-                Ok(Some((item, taken))) => {
-                    from += taken;
-                    if let Some(item) = item {
-                        self.item(item);
-                    }
-                }
-                Ok(None) => break,
-                Err(_) => self.unpacker.damaged(),
-            }
+        for item in self.arriving.fed(bytes) {
+            self.item(item);
         }
-        self.bytes.drain(..from);
     }
 
     /// Frames of the link were lost, which may have been of ours.
     pub fn damaged(&mut self) {
-        self.bytes.clear();
-        self.unpacker.damaged();
+        self.arriving.damaged();
     }
 
     fn item(&mut self, item: Item) {

@@ -60,6 +60,17 @@ pub struct Kind {
     pub attack: fn(&mut Random) -> Ended,
 }
 
+impl Kind {
+    /// A kind of this name, and how often it is picked.
+    pub const fn new(name: &'static str, weight: u32, attack: fn(&mut Random) -> Ended) -> Self {
+        Self {
+            name,
+            weight,
+            attack,
+        }
+    }
+}
+
 /// The most kinds.
 const KINDS: usize = 32;
 

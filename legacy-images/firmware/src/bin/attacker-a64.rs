@@ -9,39 +9,27 @@ use firmware::attack::{
 };
 use firmware::{VIRT_V8, check};
 
-const fn kind(
-    name: &'static str,
-    weight: u32,
-    attack: fn(&mut firmware::loadstore::Random) -> attack::Ended,
-) -> Kind {
-    Kind {
-        name,
-        weight,
-        attack,
-    }
-}
-
 static KINDS: [Kind; 20] = [
-    kind("loads and stores anywhere", 200, access::anywhere),
-    kind("registers of devices", 120, access::device),
-    kind("accesses over an end", 40, access::over_an_end),
-    kind("hostile tables", 40, access::tables),
-    kind("A32 at EL0", 40, access::a32),
-    kind("instructions from anywhere", 40, access::fetch),
-    kind("any word", 60, access::any_word),
-    kind("cache, TLB and SYS", 60, access::system),
-    kind("caches by set and way", 2, access::set_way),
-    kind("DC ZVA and prefetches", 20, access::zero),
-    kind("system registers", 150, system::register),
-    kind("hints and immediates", 20, system::immediate),
-    kind("hypercalls", 60, system::call),
-    kind("returns to any mode", 20, system::modes),
-    kind("debug registers", 20, system::debug),
-    kind("code that changes itself", 30, code::modifies),
-    kind("code over an end", 20, code::over_an_end),
-    kind("branches to anywhere", 20, code::branches),
-    kind("interrupts and timers", 25, timers_and_levels),
-    kind("waits", 20, interrupt::waits),
+    Kind::new("loads and stores anywhere", 200, access::anywhere),
+    Kind::new("registers of devices", 120, access::device),
+    Kind::new("accesses over an end", 40, access::over_an_end),
+    Kind::new("hostile tables", 40, access::tables),
+    Kind::new("A32 at EL0", 40, access::a32),
+    Kind::new("instructions from anywhere", 40, access::fetch),
+    Kind::new("any word", 60, access::any_word),
+    Kind::new("cache, TLB and SYS", 60, access::system),
+    Kind::new("caches by set and way", 2, access::set_way),
+    Kind::new("DC ZVA and prefetches", 20, access::zero),
+    Kind::new("system registers", 150, system::register),
+    Kind::new("hints and immediates", 20, system::immediate),
+    Kind::new("hypercalls", 60, system::call),
+    Kind::new("returns to any mode", 20, system::modes),
+    Kind::new("debug registers", 20, system::debug),
+    Kind::new("code that changes itself", 30, code::modifies),
+    Kind::new("code over an end", 20, code::over_an_end),
+    Kind::new("branches to anywhere", 20, code::branches),
+    Kind::new("interrupts and timers", 25, timers_and_levels),
+    Kind::new("waits", 20, interrupt::waits),
 ];
 
 fn timers_and_levels(random: &mut firmware::loadstore::Random) -> attack::Ended {

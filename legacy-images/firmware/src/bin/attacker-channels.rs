@@ -11,30 +11,18 @@ use firmware::attack::{self, Kind};
 use firmware::orderly::{BELLS, CHANNELS};
 use firmware::{VIRT_V8, check, sysreg};
 
-const fn kind(
-    name: &'static str,
-    weight: u32,
-    attack: fn(&mut firmware::loadstore::Random) -> attack::Ended,
-) -> Kind {
-    Kind {
-        name,
-        weight,
-        attack,
-    }
-}
-
 static KINDS: [Kind; 11] = [
-    kind("queues that are filled", 40, channels::fills),
-    kind("calls", 40, channels::calls),
-    kind("replies", 60, channels::replies),
-    kind("handles that are not its own", 60, channels::handles),
-    kind("sizes", 40, channels::sizes),
-    kind("wrong ends", 40, channels::ends),
-    kind("storms of notifications", 30, channels::storms),
-    kind("waits", 20, channels::waits),
-    kind("any call", 120, channels::any),
-    kind("shared memories", 60, channels::memories),
-    kind("doorbells", 30, channels::bells),
+    Kind::new("queues that are filled", 40, channels::fills),
+    Kind::new("calls", 40, channels::calls),
+    Kind::new("replies", 60, channels::replies),
+    Kind::new("handles that are not its own", 60, channels::handles),
+    Kind::new("sizes", 40, channels::sizes),
+    Kind::new("wrong ends", 40, channels::ends),
+    Kind::new("storms of notifications", 30, channels::storms),
+    Kind::new("waits", 20, channels::waits),
+    Kind::new("any call", 120, channels::any),
+    Kind::new("shared memories", 60, channels::memories),
+    Kind::new("doorbells", 30, channels::bells),
 ];
 
 /// ESR's exception classes: aborts of the current level, and a PC that is not aligned.
