@@ -221,7 +221,7 @@ fn schedule_of(
         priority: vms.get(seat.vm).map_or(0, |spec| spec.priority),
     });
     let quantum = counter::hz() / 1000 * QUANTUM_MS;
-    Some(sched::Schedule::new(seats.collect(), policy, quantum))
+    Some(sched::Schedule::new(seats.collect(), &policy, quantum))
 }
 
 fn start_core(machine: &Machine, core: usize, mpidr: u64, work: Box<Work>) {

@@ -89,15 +89,26 @@ pub struct Choice {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     seats: Vec<Seat>,
-    policy: Policy,
-    /// Whose each slot is.
-    owners: Vec<Owners>,
-    /// The length of all slots together.
-    frame: u64,
+    /// The seats by priority, the greatest first; those of one rank are equal.
+    ranks: Vec<Vec<usize>>,
+    table: Option<Table>,
     quantum: u64,
     /// Who was chosen last, and when its turn is over.
     last: usize,
     turn_ends: u64,
+}
+
+/// The slots of a cyclic schedule, and the one that was looked at last.
+#[derive(Clone, Debug)]
+struct Table {
+    slots: Vec<(Owners, u64)>,
+    /// Whether the others may have what a slot's owner leaves.
+    slack: bool,
+    /// The length of all slots together.
+    frame: u64,
+    at: usize,
+    begin: u64,
+    end: u64,
 }
 
 /// Which seats a rule speaks of.
@@ -139,31 +150,80 @@ impl Owners {
     }
 }
 
-/// A part of the cyclic schedule, at a moment.
-struct Part {
-    owners: Owners,
-    end: u64,
-    /// Whether the others may have what the owners leave.
-    slack: bool,
+impl Table {
+    /// The table of a cyclic policy with a slot that lasts.
+    fn of(policy: &Policy, seats: &[Seat]) -> Option<Self> {
+        let Policy::Cyclic { slots, slack } = policy else {
+            return None;
+        };
+        let slots = slots
+            .iter()
+            .map(|slot| (Owners::of(*slot, seats), slot.ticks));
+        let slots: Vec<_> = slots.collect();
+        let frame = slots
+            .iter()
+            .fold(0, |sum: u64, (_, ticks)| sum.saturating_add(*ticks));
+        (frame > 0).then_some(Self {
+            // The frame that ends at 0.
+            at: slots.len().saturating_sub(1),
+            slots,
+            slack: *slack,
+            frame,
+            begin: 0,
+            end: 0,
+        })
+    }
+
+    /// Whose slot it is at `now`, and until when.
+    fn slot(&mut self, now: u64) -> (Owners, u64) {
+        if !self.is_in(now) {
+            // Mostly it is the next one's time.
+            let next = self.at.saturating_add(1);
+            self.at = if next < self.slots.len() { next } else { 0 };
+            self.begin = self.end;
+            self.end = self.begin.saturating_add(self.current().1);
+            if !self.is_in(now) {
+                self.find(now);
+            }
+        }
+        (self.current().0, self.end)
+    }
+
+    const fn is_in(&self, now: u64) -> bool {
+        self.begin <= now && now < self.end
+    }
+
+    fn current(&self) -> (Owners, u64) {
+        let slot = self.slots.get(self.at).copied();
+        slot.unwrap_or((Owners::Nobody, 0))
+    }
+
+    #[cold]
+    fn find(&mut self, now: u64) {
+        let into = now.checked_rem(self.frame).unwrap_or(0);
+        self.end = now.wrapping_sub(into);
+        for (at, (_, ticks)) in self.slots.iter().enumerate() {
+            (self.at, self.begin) = (at, self.end);
+            self.end = self.begin.saturating_add(*ticks);
+            if now < self.end {
+                return;
+            }
+        }
+    }
 }
 
 impl Schedule {
     /// A schedule of these seats. Equal ones change places every `quantum` ticks. A cyclic policy
     /// without a slot that lasts is one by priority.
-    pub fn new(seats: Vec<Seat>, policy: Policy, quantum: u64) -> Self {
-        let slots = match &policy {
-            Policy::Priority => &[][..],
-            Policy::Cyclic { slots, .. } => slots,
-        };
-        let frame = slots
-            .iter()
-            .fold(0, |sum: u64, slot| sum.saturating_add(slot.ticks));
-        let owners = slots.iter().map(|slot| Owners::of(*slot, &seats)).collect();
+    pub fn new(seats: Vec<Seat>, policy: &Policy, quantum: u64) -> Self {
+        let mut order: Vec<usize> = (0..seats.len()).collect();
+        let priority = |index: &usize| seats.get(*index).map_or(0, |seat| seat.priority);
+        order.sort_by_key(|index| core::cmp::Reverse(priority(index)));
+        let ranks = order.chunk_by(|one, other| priority(one) == priority(other));
         Self {
+            ranks: ranks.map(<[usize]>::to_vec).collect(),
+            table: Table::of(policy, &seats),
             seats,
-            policy,
-            owners,
-            frame,
             quantum: quantum.max(1),
             last: 0,
             turn_ends: 0,
@@ -177,10 +237,12 @@ impl Schedule {
 
     /// Who runs at `now`, by what each seat wants.
     pub fn choose(&mut self, now: u64, wants: impl Fn(usize) -> Wants) -> Choice {
-        let Some(part) = self.part(now) else {
+        let Some(table) = &mut self.table else {
             return self.by_priority(Among::All, now, &wants);
         };
-        let owned = match part.owners {
+        let (owners, end) = table.slot(now);
+        let slack = table.slack;
+        let owned = match owners {
             Owners::Nobody => Choice {
                 run: None,
                 until: u64::MAX,
@@ -188,7 +250,7 @@ impl Schedule {
             Owners::One(seat) => self.alone(seat, now, wants(seat)),
             Owners::Several(vm) => self.by_priority(Among::Of(vm), now, &wants),
         };
-        let choice = if owned.run.is_none() && part.slack {
+        let choice = if owned.run.is_none() && slack {
             let given = self.by_priority(Among::All, now, &wants);
             Choice {
                 run: given.run,
@@ -198,32 +260,13 @@ impl Schedule {
             owned
         };
         Choice {
-            until: choice.until.min(part.end),
+            until: choice.until.min(end),
             ..choice
         }
     }
 
-    /// The part of the cyclic schedule at `now`; none if there is no such schedule.
-    fn part(&self, now: u64) -> Option<Part> {
-        let Policy::Cyclic { slots, slack } = &self.policy else {
-            return None;
-        };
-        let into = now.checked_rem(self.frame)?;
-        let mut end = now.wrapping_sub(into);
-        for (slot, owners) in slots.iter().zip(&self.owners) {
-            end = end.saturating_add(slot.ticks);
-            if now < end {
-                return Some(Part {
-                    owners: *owners,
-                    end,
-                    slack: *slack,
-                });
-            }
-        }
-        None
-    }
-
-    /// A seat that shares its slot with none.
+    /// A seat that shares its slot, or its rank, with none.
+    #[inline]
     fn alone(&mut self, seat: usize, now: u64, wants: Wants) -> Choice {
         if !wants.now(now) {
             return Choice {
@@ -246,64 +289,79 @@ impl Schedule {
         self.last = seat;
     }
 
+    /// The first rank of which one wants the core has it, until one of a greater rank does.
     fn by_priority(&mut self, among: Among, now: u64, wants: &impl Fn(usize) -> Wants) -> Choice {
-        // From the one behind the last on, so that equals follow each other.
-        let behind = self.last.saturating_add(1);
-        let mut best: Option<(usize, u8)> = None;
-        let mut equals = 0u32;
-        let seats = self.seats.iter().copied().enumerate();
-        for (index, seat) in seats
-            .clone()
-            .skip(behind)
-            .chain(seats.clone().take(behind))
-            .filter(|(_, seat)| among.has(*seat))
-        {
-            let better = best.is_none_or(|(_, priority)| seat.priority > priority);
-            let equal = best.is_some_and(|(_, priority)| seat.priority == priority);
-            if (better || equal) && wants(index).now(now) {
-                if better {
-                    (best, equals) = (Some((index, seat.priority)), 1);
-                } else {
-                    equals = equals.saturating_add(1);
-                    // Its turn is not over.
-                    if index == self.last && now < self.turn_ends {
-                        best = Some((index, seat.priority));
-                    }
-                }
-            }
-        }
-        // When a greater one, or an equal one, that waits is to run.
-        let (mut sooner, mut equal) = (u64::MAX, u64::MAX);
-        for (index, seat) in seats.filter(|(_, seat)| among.has(*seat)) {
-            let at = match best {
-                Some((_, priority)) if seat.priority < priority => continue,
-                Some((run, _)) if run == index => continue,
-                _ => wants(index).at(),
+        let mut until = u64::MAX;
+        for rank in 0..self.ranks.len() {
+            let choice = match self.ranks.get(rank).map_or(&[][..], Vec::as_slice) {
+                &[seat] if self.is_among(among, seat) => self.alone(seat, now, wants(seat)),
+                [] | [_] => continue,
+                _ => self.by_turns(rank, among, now, wants),
             };
-            if at > now {
-                match best {
-                    Some((_, priority)) if seat.priority == priority => equal = equal.min(at),
-                    _ => sooner = sooner.min(at),
-                }
+            until = until.min(choice.until);
+            if choice.run.is_some() {
+                return Choice { until, ..choice };
             }
         }
-        let Some((run, _)) = best else {
+        Choice { run: None, until }
+    }
+
+    fn is_among(&self, among: Among, seat: usize) -> bool {
+        self.seats.get(seat).is_some_and(|seat| among.has(*seat))
+    }
+
+    /// One of several of a rank.
+    #[cold]
+    fn by_turns(
+        &mut self,
+        rank: usize,
+        among: Among,
+        now: u64,
+        wants: &impl Fn(usize) -> Wants,
+    ) -> Choice {
+        let rank = self.ranks.get(rank).map_or(&[][..], Vec::as_slice);
+        // From the one behind the last on, so that they follow each other.
+        let last = self.last;
+        let seats = || {
+            rank.iter()
+                .copied()
+                .filter(|seat| self.is_among(among, *seat))
+        };
+        let behind = seats().filter(|seat| *seat > last);
+        let before = seats().filter(|seat| *seat <= last);
+        let (mut next, mut ready, mut waiting) = (None, 0u32, u64::MAX);
+        for seat in behind.chain(before) {
+            let wants = wants(seat);
+            if wants.now(now) {
+                ready = ready.saturating_add(1);
+                // Its turn is not over.
+                let goes_on = seat == self.last && now < self.turn_ends;
+                next = if goes_on {
+                    Some(seat)
+                } else {
+                    next.or(Some(seat))
+                };
+            } else {
+                waiting = waiting.min(wants.at());
+            }
+        }
+        let Some(run) = next else {
             return Choice {
                 run: None,
-                until: sooner,
+                until: waiting,
             };
         };
         self.takes(run, now);
-        let turn = if equals > 1 {
+        let until = if ready > 1 {
             self.turn_ends
-        } else if equal == u64::MAX {
+        } else if waiting == u64::MAX {
             u64::MAX
         } else {
-            equal.max(self.turn_ends)
+            waiting.max(self.turn_ends)
         };
         Choice {
             run: Some(run),
-            until: sooner.min(turn),
+            until,
         }
     }
 }

@@ -9,7 +9,7 @@ fn cyclic(slack: bool) -> Schedule {
     let slot = |vm, ticks| Slot { vm, ticks };
     let slots = vec![slot(Some(0), 100), slot(Some(1), 50), slot(None, 10)];
     let policy = Policy::Cyclic { slots, slack };
-    Schedule::new(vec![seat(0, 0), seat(1, 0)], policy, 20)
+    Schedule::new(vec![seat(0, 0), seat(1, 0)], &policy, 20)
 }
 
 fn chosen(run: usize, until: u64) -> Choice {
@@ -58,7 +58,7 @@ fn slack_is_given_until_the_owner_wants_it_back() {
 #[test]
 fn the_greatest_priority_runs_and_a_greater_one_that_waits_is_waited_for() {
     let seats = vec![seat(0, 1), seat(1, 9), seat(2, 4)];
-    let mut schedule = Schedule::new(seats, Policy::Priority, 20);
+    let mut schedule = Schedule::new(seats, &Policy::Priority, 20);
     assert_eq!(schedule.choose(5, |_| Wants::Run).run, Some(1));
     let wants = |index| [Wants::Run, Wants::RunAt(70), Wants::RunAt(60)][index];
     assert_eq!(schedule.choose(5, wants), chosen(0, 60));
@@ -71,7 +71,7 @@ fn the_greatest_priority_runs_and_a_greater_one_that_waits_is_waited_for() {
 #[test]
 fn equals_take_turns_of_a_quantum() {
     let seats = vec![seat(0, 1), seat(0, 1), seat(0, 1)];
-    let mut schedule = Schedule::new(seats, Policy::Priority, 20);
+    let mut schedule = Schedule::new(seats, &Policy::Priority, 20);
     let mut ran = vec![];
     for now in 0..120 {
         ran.push(schedule.choose(now, |_| Wants::Run).run.unwrap());
@@ -88,7 +88,7 @@ fn equals_take_turns_of_a_quantum() {
 #[test]
 fn one_that_is_alone_is_not_interrupted_for_its_turn() {
     let seats = vec![seat(0, 1), seat(0, 1)];
-    let mut schedule = Schedule::new(seats, Policy::Priority, 20);
+    let mut schedule = Schedule::new(seats, &Policy::Priority, 20);
     let alone = |index| [Wants::Run, Wants::Nothing][index];
     assert_eq!(schedule.choose(1000, alone), chosen(0, u64::MAX));
     // An equal that will want to run gets its turn when this one's is over.
@@ -108,7 +108,7 @@ fn vcpus_of_one_vm_share_its_slot() {
         slack: false,
     };
     let seats = vec![seat(0, 0), seat(0, 0), seat(1, 0)];
-    let mut schedule = Schedule::new(seats, policy, 25);
+    let mut schedule = Schedule::new(seats, &policy, 25);
     let mut ran = [0; 3];
     for now in 0..400 {
         let run = schedule.choose(now, |_| Wants::Run).run.unwrap();
@@ -120,12 +120,39 @@ fn vcpus_of_one_vm_share_its_slot() {
 
 #[test]
 fn a_schedule_without_seats_or_time_sleeps() {
-    let none = Schedule::new(vec![], Policy::Priority, 0).choose(5, |_| Wants::Run);
+    let none = Schedule::new(vec![], &Policy::Priority, 0).choose(5, |_| Wants::Run);
     assert_eq!(none, sleeps(u64::MAX));
     let policy = Policy::Cyclic {
         slots: vec![],
         slack: false,
     };
-    let mut empty = Schedule::new(vec![seat(0, 0)], policy, 10);
+    let mut empty = Schedule::new(vec![seat(0, 0)], &policy, 10);
     assert_eq!(empty.choose(5, |_| Wants::Run), chosen(0, u64::MAX));
+}
+
+#[test]
+fn whoever_asks_when_a_slot_is_where_the_table_says() {
+    let table = || {
+        let slot = |vm, ticks| Slot { vm, ticks };
+        let slots = vec![slot(Some(0), 7), slot(Some(1), 0), slot(Some(1), 3)];
+        let policy = Policy::Cyclic {
+            slots,
+            slack: false,
+        };
+        Table::of(&policy, &[seat(0, 0), seat(1, 0)]).unwrap()
+    };
+    let mut random = crate::random::Random(1);
+    for step in [1, 2, 4, 12, 40] {
+        let (mut table, mut now) = (table(), 0);
+        for _ in 0..1000 {
+            let frame = now / 10 * 10;
+            let due = if now % 10 < 7 {
+                (Owners::One(0), frame + 7)
+            } else {
+                (Owners::One(1), frame + 10)
+            };
+            assert_eq!(table.slot(now), due, "at {now}");
+            now += random.below(step + 1) as u64;
+        }
+    }
 }
