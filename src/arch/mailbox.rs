@@ -107,6 +107,14 @@ pub fn is_full(vm: usize) -> bool {
         .is_some_and(|word| word.load(Ordering::Relaxed) != 0)
 }
 
+/// Takes this, if it is asked of a VM and nothing else is. Whether so.
+pub fn take_only(vm: usize, what: Mail) -> bool {
+    BOXES.get(vm).is_some_and(|word| {
+        let taken = word.compare_exchange(what.0, 0, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok()
+    })
+}
+
 /// Takes all that is asked of a VM.
 pub fn take(vm: usize) -> Mail {
     Mail(

@@ -1,7 +1,8 @@
 //! How a core is told that one of its vCPUs is wanted: by another vCPU of the VM, by an interrupt of
 //! the host's that came while another VM had the core, or by mail.
 
-use crate::arch::{core_area, gic, mailbox};
+use crate::arch::mailbox::{self, Mail};
+use crate::arch::{core_area, gic};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use reliquary::bundle::VM_LIMIT;
@@ -80,6 +81,14 @@ pub fn is_called(vm: usize, cpu: u8) -> bool {
         .get(vm)
         .is_some_and(|calls| calls.load(Ordering::Relaxed) & 1 << cpu != 0);
     called || cpu == 0 && mailbox::is_full(vm)
+}
+
+/// Takes this mail for a VM's first vCPU, if that is not called for anything else. Whether so.
+#[inline]
+pub fn take_only(vm: usize, mail: Mail) -> bool {
+    let calls = CALLS.get(vm);
+    calls.is_some_and(|calls| calls.load(Ordering::Relaxed) & 1 == 0)
+        && mailbox::take_only(vm, mail)
 }
 
 /// It is looked after now.

@@ -4,7 +4,7 @@
 //! time, and at an interrupt that it lets through. What came is in its registers before the interrupt
 //! that would have told of it.
 
-use super::{After, Guest, Seat, State};
+use super::{After, Guest, Seat, State, calls};
 use crate::arch::channels::Channels;
 use crate::arch::counter;
 use crate::arch::mailbox::{self, Mail};
@@ -90,11 +90,13 @@ impl Guest {
         let ticks = ticks_in(wait.ns, self.hardware.hz());
         let until = self.hardware.ticks().saturating_add(ticks);
         seat.awaits = Some(Awaits { wait, until });
-        // Said first, looked at then: who sends does it the other way round.
+        // Said first, looked at then: who sends does it the other way round. Nothing was there a moment
+        // ago, so that for an only vCPU it is enough to look whether anything is pending.
         channels.exchange.set_waiting(self.number, seat.cpu, true);
         self.idles(true);
         seat.waits_since = counter::now();
-        if self.take_awaited(seat, vcpu) {
+        let more = self.told.len() > 1 || channels.exchange.pending(self.number) != 0;
+        if more && self.take_awaited(seat, vcpu) {
             self.idles(false);
             return self.before_return(seat);
         }
@@ -105,7 +107,26 @@ impl Guest {
         }
         seat.state = State::Waiting;
         self.note_wakes(seat);
+        seat.fresh = self.is_as_it_was_left();
         After::Choose
+    }
+
+    /// Hands what has come to a vCPU that waits in a call, if its VM was told of that and of nothing else,
+    /// and no time has come: then there is nothing more to look after. Whether it can be entered.
+    #[inline]
+    pub(super) fn is_handed(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> bool {
+        if seat.awaits.is_none()
+            || seat.wakes.min(seat.wakes_board) <= counter::now()
+            || !calls::take_only(seat.vm, Mail::CHANNELS)
+        {
+            return false;
+        }
+        seat.due = u64::MAX;
+        if !self.take_awaited(seat, vcpu) {
+            return false;
+        }
+        self.goes_on(seat);
+        self.before_return(seat) == After::Enter
     }
 
     /// Takes what a vCPU waits for, if it is there. It is ready then.
@@ -158,7 +179,7 @@ impl Guest {
             .map_or(0, |channels| channels.exchange.waiting(self.number));
         let mut others = waiting & !(1 << own);
         while others != 0 {
-            super::calls::call(self.number, others.trailing_zeros() as u8);
+            calls::call(self.number, others.trailing_zeros() as u8);
             others &= others - 1;
         }
     }

@@ -524,13 +524,19 @@ impl Guest {
         self.at_once && self.told.len() == 1
     }
 
-    /// Whether a vCPU that was to run, and now is, can be entered as it is: it left the core up to date,
-    /// and neither others nor time have changed anything since.
+    /// Whether a vCPU that has been given the core can be entered as it is: it left the core up to date,
+    /// and neither others nor time have changed anything since, but for a message that it waited for.
     #[inline]
-    fn is_fresh(&self, seat: &mut Seat) -> bool {
+    fn is_fresh(&mut self, seat: &mut Seat, vcpu: &mut Vcpu) -> bool {
         core::mem::take(&mut seat.fresh)
-            && !calls::is_called(seat.vm, seat.cpu)
-            && seat.armed.is_none_or(|at| at > self.vm.now(&self.hardware))
+            && match seat.state {
+                State::Ready => {
+                    !calls::is_called(seat.vm, seat.cpu)
+                        && seat.armed.is_none_or(|at| at > self.vm.now(&self.hardware))
+                }
+                State::Waiting => self.is_handed(seat, vcpu),
+                State::Off | State::Parked => false,
+            }
     }
 
     /// Looks after a vCPU that has just been given the core, or that is called: what is asked of its

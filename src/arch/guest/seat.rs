@@ -170,7 +170,7 @@ pub struct Seat {
     pub wakes_board: u64,
     /// While it waits: when it was to be looked after, though an interrupt has come since.
     pub due: u64,
-    /// It was to run, and left the core with all of its VM up to date.
+    /// It was to run, or waits in a call, and left the core with all of its VM up to date.
     pub fresh: bool,
     /// Since when it waits.
     pub waits_since: u64,

@@ -150,10 +150,11 @@ pub(super) fn choose(area: &mut CoreArea) {
         let (mut guest, seat, vcpu) = area.live();
         seat.until = choice.until;
         guard(true);
-        let fresh = guest.is_fresh(seat);
+        let waited = seat.state == State::Waiting;
+        let fresh = guest.is_fresh(seat, vcpu);
         if fresh || guest.attend(seat, vcpu) == After::Enter {
             if seat.shares || seat.armed.is_none() {
-                let deadline = if fresh {
+                let deadline = if fresh && !waited {
                     seat.armed
                 } else {
                     guest.vm.deadline()

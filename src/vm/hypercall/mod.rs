@@ -252,17 +252,8 @@ fn receive(exchange: &Exchange, vm: usize, call: &mut Call<'_>, handle: u64, ns:
     if ns > WAIT_MAX_NS {
         return invalid(call);
     }
-    let room = call.room();
-    let mut payload = Payload::default();
-    let done = exchange.at(vm, handle, Side::Second, |channel| {
-        channel.receive(room, &mut payload)
-    });
-    if ns != 0
-        && let Ok(Done {
-            result: Err(Refused::Empty),
-            ..
-        }) = done
-    {
+    let done = receive_now(exchange, vm, call, handle);
+    if ns != 0 && is_empty(&done) {
         let wait = Wait {
             what: What::Message(handle),
             ns,
@@ -273,9 +264,22 @@ fn receive(exchange: &Exchange, vm: usize, call: &mut Call<'_>, handle: u64, ns:
             ..Served::default()
         };
     }
+    received(call, done)
+}
+
+type Received = Result<Done<Result<u32, Refused>>, Denied>;
+
+/// The oldest message goes into the registers, if there is one.
+fn receive_now(exchange: &Exchange, vm: usize, call: &mut Call<'_>, handle: u64) -> Received {
+    let room = call.room();
+    exchange.at(vm, handle, Side::Second, |channel| {
+        channel.receive(room, |payload| call.set_payload(payload))
+    })
+}
+
+fn received(call: &mut Call<'_>, done: Received) -> Served {
     let (served, number) = call.settle(done);
     if let Some(number) = number {
-        call.set_payload(&payload);
         call.result(2, u64::from(number));
     }
     served
@@ -438,34 +442,15 @@ pub fn look(exchange: &Exchange, vm: usize, wait: &Wait, regs: &mut Vcpu) -> Opt
             Some(Served::default())
         }
         What::Message(handle) => {
-            let room = call.room();
-            let mut payload = Payload::default();
-            let done = exchange.at(vm, handle, Side::Second, |channel| {
-                channel.receive(room, &mut payload)
-            });
-            if is_empty(&done) {
-                return None;
-            }
-            let (served, number) = call.settle(done);
-            if let Some(number) = number {
-                call.set_payload(&payload);
-                call.result(2, u64::from(number));
-            }
-            Some(served)
+            let done = receive_now(exchange, vm, &mut call, handle);
+            (!is_empty(&done)).then(|| received(&mut call, done))
         }
         What::Answer(handle, number) => {
             let room = call.room();
             let done = exchange.at(vm, handle, Side::First, |channel| {
-                channel.answer(number, room)
+                channel.answer(number, room, |payload| call.set_payload(payload))
             });
-            if is_empty(&done) {
-                return None;
-            }
-            let (served, payload) = call.settle(done);
-            if let Some(payload) = payload {
-                call.set_payload(&payload);
-            }
-            Some(served)
+            (!is_empty(&done)).then(|| call.settle(done).0)
         }
     }
 }

@@ -39,8 +39,14 @@ impl Payload {
         if usize::from(length) > BYTES_MAX {
             return None;
         }
-        let mut payload = Self::default();
-        payload.set(length, words);
+        let mut payload = Self {
+            bytes: length,
+            words: [0; WORDS],
+        };
+        let count = usize::from(length.wrapping_add(7) >> 3);
+        for (to, from) in payload.words.iter_mut().zip(words).take(count) {
+            *to = *from;
+        }
         let part = length & 7;
         if part != 0
             && let Some(last) = payload.words.get_mut(usize::from(length >> 3))
@@ -49,16 +55,6 @@ impl Payload {
             *last &= (1_u64 << part.wrapping_mul(8)).wrapping_sub(1);
         }
         Some(payload)
-    }
-
-    /// Takes as many words as so many bytes have; those behind stay as they are.
-    #[inline]
-    fn set(&mut self, bytes: u8, words: &[u64]) {
-        self.bytes = bytes;
-        let count = usize::from(bytes.wrapping_add(7) >> 3);
-        for (to, from) in self.words.iter_mut().zip(words).take(count) {
-            *to = *from;
-        }
     }
 
     /// How many bytes there are.
@@ -192,7 +188,7 @@ impl Channel {
         }
         if let Some(place) = self.ring.get_mut(at) {
             place.call = call;
-            place.payload.set(payload.bytes, &payload.words);
+            place.payload = *payload;
             self.count = self.count.wrapping_add(1);
         }
         Ok(())
@@ -234,19 +230,26 @@ impl Channel {
         self.current().ok_or(Refused::Stale)
     }
 
-    /// The answer to call `number`, which is over then; [`Refused::Empty`] if there is none yet.
-    /// One that is longer than `room` stays.
-    pub fn answer(&mut self, number: u32, room: u8) -> Result<Payload, Refused> {
+    /// The answer to call `number`, which is `shown` and is over then; [`Refused::Empty`] if there is
+    /// none yet. One that is longer than `room` stays.
+    #[inline]
+    pub fn answer(
+        &mut self,
+        number: u32,
+        room: u8,
+        shown: impl FnOnce(&Payload),
+    ) -> Result<(), Refused> {
         self.meet(Side::First)?;
-        match self.call {
-            Call::Answered(of, payload) if of == number && payload.bytes > room => {
+        match &self.call {
+            Call::Answered(of, payload) if *of == number && payload.bytes > room => {
                 Err(Refused::TooLong)
             }
-            Call::Answered(of, payload) if of == number => {
+            Call::Answered(of, payload) if *of == number => {
+                shown(payload);
                 self.call = Call::None;
-                Ok(payload)
+                Ok(())
             }
-            Call::Sent(of) if of == number => Err(Refused::Empty),
+            Call::Sent(of) if *of == number => Err(Refused::Empty),
             _ => Err(Refused::Stale),
         }
     }
@@ -267,17 +270,17 @@ impl Channel {
         Ok(new)
     }
 
-    /// The second end takes the oldest message into a payload that is clear; gives the call that it
+    /// The second end takes the oldest message, which is `shown` where it lies; gives the call that it
     /// makes, or 0. One that is longer than `room` stays.
     #[inline]
-    pub fn receive(&mut self, room: u8, into: &mut Payload) -> Result<u32, Refused> {
+    pub fn receive(&mut self, room: u8, shown: impl FnOnce(&Payload)) -> Result<u32, Refused> {
         self.meet(Side::Second)?;
         let message = self.ring.get(self.first).filter(|_| self.count != 0);
         let message = message.ok_or(Refused::Empty)?;
         if message.payload.bytes > room {
             return Err(Refused::TooLong);
         }
-        into.set(message.payload.bytes, &message.payload.words);
+        shown(&message.payload);
         let call = message.call;
         self.first = self.first.wrapping_add(1);
         if self.first >= self.ring.len() {
