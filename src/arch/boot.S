@@ -53,6 +53,7 @@ primary:
     adrp    x0, CORE_AREAS
     add     x0, x0, :lo12:CORE_AREAS
     msr     tpidr_el2, x0
+    str     x0, [x0, {area}]
     ldr     x1, ={stack_bottom}
     add     x1, x0, x1
     ldr     x2, ={stack_size}

@@ -1,6 +1,6 @@
 //! From the boot loader's jump to [`crate::start`].
 
-use super::core_area::{self, CoreArea, EMERGENCY_BOTTOM, EMERGENCY_BYTES, SCRATCH};
+use super::core_area::{self, AREA, CoreArea, EMERGENCY_BOTTOM, EMERGENCY_BYTES, SCRATCH};
 use super::core_area::{STACK_BOTTOM, STACK_BYTES};
 use super::{guest, mmu};
 use core::arch::global_asm;
@@ -9,6 +9,7 @@ global_asm!(
     include_str!("boot.S"),
     stack_bottom = const STACK_BOTTOM,
     stack_size = const STACK_BYTES,
+    area = const AREA,
     mair = const mmu::MAIR,
     tcr = const mmu::TCR,
     sctlr = const mmu::SCTLR,
@@ -22,6 +23,7 @@ global_asm!(
     emergency_bottom = const EMERGENCY_BOTTOM,
     emergency_size = const EMERGENCY_BYTES,
     scratch = const SCRATCH,
+    area = const AREA,
 );
 
 unsafe extern "C" {

@@ -1,15 +1,17 @@
 //! What each core has for itself: the registers of the vCPU on it, its stacks, its seats.
 //!
-//! TPIDR_EL2 points at the core's area. The layout is known to boot.S and vectors.S through
-//! the constants below. A guard page under each stack is never mapped.
+//! TPIDR_EL2 points at the registers of the vCPU that has the core, behind which is the core's area, or
+//! at the area itself, which begins alike. The layouts are known to boot.S and vectors.S through the
+//! constants below. A guard page under each stack is never mapped.
 
 use super::guest::{GuestCell, Seat};
 use super::mmu::PAGE;
-use super::registers::mrs;
+use super::registers::{mrs, msr};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 use reliquary::sched::Schedule;
 use reliquary::vm::Vcpu;
@@ -29,14 +31,46 @@ pub const STACK_BYTES: usize = STACK_SIZE;
 pub const EMERGENCY_BOTTOM: usize = offset_of!(CoreArea, emergency);
 /// For the assembly files.
 pub const EMERGENCY_BYTES: usize = EMERGENCY_SIZE;
+/// For the assembly files: of registers that are saved, and of an area.
+pub const AREA: usize = offset_of!(Saved, area);
 /// For the assembly files.
 pub const SCRATCH: usize = offset_of!(CoreArea, scratch);
+
+/// The registers of a vCPU. The vectors save them where TPIDR_EL2 points, so that at a switch of vCPUs none
+/// is copied.
+#[repr(C)]
+pub struct Saved {
+    /// The registers.
+    pub vcpu: Vcpu,
+    area: *mut CoreArea,
+    /// What the core runs is for this vCPU's VM alone, so that only that fails with it.
+    guarded: AtomicBool,
+}
+
+impl Saved {
+    const fn nobodys() -> Self {
+        Self {
+            vcpu: Vcpu {
+                x: [0; 31],
+                pc: 0,
+                spsr: 0,
+            },
+            area: core::ptr::null_mut(),
+            guarded: AtomicBool::new(false),
+        }
+    }
+
+    /// A place for the registers of a vCPU that has a seat, for ever.
+    pub fn place() -> NonNull<Self> {
+        NonNull::from(Box::leak(Box::new(Self::nobodys())))
+    }
+}
 
 /// One core's area.
 #[repr(C, align(4096))]
 pub struct CoreArea {
-    /// The registers of the vCPU on this core; the vectors save them here.
-    pub vcpu: Vcpu,
+    /// Nobody's registers, of a core without seats.
+    saved: Saved,
     scratch: [u64; 2],
     /// The host's number of this core, from 0 in the order of its device tree.
     pub index: usize,
@@ -53,7 +87,8 @@ pub struct CoreArea {
 #[repr(C, align(4096))]
 struct Page([u8; PAGE]);
 
-const _: () = assert!(offset_of!(CoreArea, vcpu) == 0);
+const _: () = assert!(offset_of!(CoreArea, saved) == 0);
+const _: () = assert!(offset_of!(Saved, vcpu) == 0);
 const _: () = assert!(offset_of!(Vcpu, x) == 0);
 const _: () = assert!(offset_of!(Vcpu, pc) == 31 * 8);
 const _: () = assert!(offset_of!(Vcpu, spsr) == 32 * 8);
@@ -62,11 +97,7 @@ const _: () = assert!(offset_of!(Vcpu, spsr) == 32 * 8);
 impl CoreArea {
     const fn new() -> Self {
         Self {
-            vcpu: Vcpu {
-                x: [0; 31],
-                pc: 0,
-                spsr: 0,
-            },
+            saved: Saved::nobodys(),
             scratch: [0; 2],
             index: 0,
             work: None,
@@ -95,13 +126,21 @@ pub static CORE_AREAS: CoreAreas =
 /// This core's number.
 #[inline]
 pub fn index() -> usize {
-    let area = mrs!("tpidr_el2") as *const CoreArea;
-    if area.is_null() {
+    let saved = mrs!("tpidr_el2") as *const Saved;
+    if saved.is_null() {
         return 0;
     }
-    // SAFETY: TPIDR_EL2 is set by boot.S to this core's area, which lives for ever; `index`
-    // is written only before the core starts.
-    unsafe { (*area).index }
+    // SAFETY: TPIDR_EL2 is set by boot.S and `has`, to registers that have this core's area behind them,
+    // and both live for ever; `index` is written only before the core starts.
+    unsafe { (*(*saved).area).index }
+}
+
+/// Whether what this core runs is for the VM alone that has it.
+#[inline]
+pub fn guarded() -> &'static AtomicBool {
+    let saved = mrs!("tpidr_el2") as *const Saved;
+    // SAFETY: as in `index`.
+    unsafe { &(*saved).guarded }
 }
 
 /// The area of core `index`, as an address.
@@ -122,19 +161,6 @@ pub struct Work {
 }
 
 impl CoreArea {
-    /// What it serves, and the registers of the vCPU on it.
-    ///
-    /// # Panics
-    ///
-    /// Before it is prepared.
-    #[inline]
-    pub fn parts(&mut self) -> (&mut Work, &mut Vcpu) {
-        match &mut self.work {
-            Some(work) => (work, &mut self.vcpu),
-            None => unprepared(),
-        }
-    }
-
     /// What it serves.
     ///
     /// # Panics
@@ -142,7 +168,20 @@ impl CoreArea {
     /// Before it is prepared.
     #[inline]
     pub fn work(&mut self) -> &mut Work {
-        self.parts().0
+        match &mut self.work {
+            Some(work) => work,
+            None => unprepared(),
+        }
+    }
+
+    /// From now on the vectors save and load these registers: they are those of the vCPU that has the
+    /// core.
+    #[inline]
+    pub fn has(&mut self, registers: NonNull<Saved>) {
+        let place = registers.as_ptr();
+        // SAFETY: a place of `Saved::place`, of a seat of this core, of which nobody has a reference now.
+        unsafe { (*place).area = self }
+        msr!("tpidr_el2", place as u64);
     }
 }
 
@@ -154,9 +193,9 @@ fn unprepared() -> ! {
 
 /// This core's area, for who has left its stack behind.
 pub fn own() -> &'static mut CoreArea {
-    let area = mrs!("tpidr_el2") as *mut CoreArea;
-    // SAFETY: TPIDR_EL2 is this core's area; the frames that had it are abandoned by the caller.
-    unsafe { &mut *area }
+    let saved = mrs!("tpidr_el2") as *const Saved;
+    // SAFETY: as in `index`; the frames that had the area are abandoned by the caller.
+    unsafe { &mut *(*saved).area }
 }
 
 /// Gives core 0, the caller, its work, and its area for the rest of its life.
@@ -186,6 +225,7 @@ pub fn prepare_other(index: usize, work: Box<Work>) -> u64 {
     // SAFETY: the core is not running yet, and its area is written once, by the check above.
     unsafe {
         let area = address as *mut CoreArea;
+        (*area).saved.area = area;
         (*area).index = index;
         (*area).work = Some(work);
     }

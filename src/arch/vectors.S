@@ -1,6 +1,6 @@
-// EL2's vectors. A guest's exception saves X0 to X30, ELR and SPSR into the core's area
-// (TPIDR_EL2 points at it; its first field is the Vcpu), calls Rust on the core's stack, and
-// goes back with what the area holds then. EL2 itself runs with interrupts masked.
+// EL2's vectors. A guest's exception saves X0 to X30, ELR and SPSR where TPIDR_EL2 points (core_area.rs:
+// Saved; the core's area is told behind them), calls Rust on the core's stack, and goes back with what is
+// saved where it points then. EL2 itself runs with interrupts masked.
 
     .section .text.vectors, "ax"
     .balign 2048
@@ -57,6 +57,7 @@ el2_vectors:
     stp     x30, x1, [x0, #240]
     mrs     x2, spsr_el2
     str     x2, [x0, #256]
+    ldr     x0, [x0, {area}]
     mov     x29, xzr
     .endm
 
@@ -105,6 +106,7 @@ resume:
     .global enter_next
 enter_next:
     mrs     x0, tpidr_el2
+    ldr     x0, [x0, {area}]
     ldr     x1, ={stack_bottom}
     add     x1, x0, x1
     ldr     x2, ={stack_size}
@@ -118,6 +120,7 @@ enter_next:
 own_exception:
     msr     sp_el0, x0
     mrs     x0, tpidr_el2
+    ldr     x0, [x0, {area}]
     str     x1, [x0, {scratch}]
     mov     x1, sp
     str     x1, [x0, {scratch} + 8]

@@ -5,7 +5,6 @@
 
 use crate::arch::registers::{mrs, msr};
 use crate::arch::simd::Simd;
-use reliquary::vm::Vcpu;
 
 macro_rules! kept {
     ($(#[$doc:meta])* $kept:ident, $count:literal, $put:ident: $($name:literal),* $(,)?) => {
@@ -48,7 +47,7 @@ kept! {
 
 kept! {
     /// Registers of EL1 and EL0.
-    System, 31, msr:
+    System, 24, msr:
     "sctlr_el1",
     "vbar_el1",
     "cpacr_el1",
@@ -65,13 +64,6 @@ kept! {
     "spsr_el1",
     "sp_el0",
     "sp_el1",
-    "ifsr32_el2",
-    "dacr32_el2",
-    "fpexc32_el2",
-    "spsr_abt",
-    "spsr_und",
-    "spsr_irq",
-    "spsr_fiq",
     "contextidr_el1",
     "tpidr_el0",
     "tpidrro_el0",
@@ -83,10 +75,24 @@ kept! {
     "cntv_cval_el0",
 }
 
+kept! {
+    /// Registers that only an AArch32 guest reaches.
+    Aarch32, 7, msr:
+    "ifsr32_el2",
+    "dacr32_el2",
+    "fpexc32_el2",
+    "spsr_abt",
+    "spsr_und",
+    "spsr_irq",
+    "spsr_fiq",
+}
+
 /// A vCPU that does not have the core.
+///
+/// X0 to X30, PC and PSTATE are where the vectors saved them ([`Saved`](crate::arch::core_area::Saved)).
 pub struct Context {
-    vcpu: Vcpu,
     system: System,
+    aarch32: Aarch32,
     watch: Watch,
     simd: Simd,
     timer_control: u64,
@@ -99,8 +105,8 @@ const ENABLED: u64 = 0b01;
 impl Context {
     pub fn new() -> Self {
         Self {
-            vcpu: Vcpu::default(),
-            system: System([0; 31]),
+            system: System([0; 24]),
+            aarch32: Aarch32([0; 7]),
             watch: Watch([0; 5]),
             simd: Simd::new(),
             timer_control: 0,
@@ -108,22 +114,26 @@ impl Context {
     }
 
     /// Takes what the core holds, and quiets the guest's timer there. All SPSRs show.
-    pub fn save(&mut self, vcpu: &Vcpu) {
+    pub fn save(&mut self, is_aarch32: bool) {
         self.timer_control = mrs!("cntv_ctl_el0");
         msr!("cntv_ctl_el0", 0);
         self.system.save();
+        if is_aarch32 {
+            self.aarch32.save();
+        }
         self.watch.save();
         self.simd.save();
-        self.vcpu.clone_from(vcpu);
     }
 
     /// Puts it back, with the banks of System mode.
-    pub fn load(&self, vcpu: &mut Vcpu) {
+    pub fn load(&self, is_aarch32: bool) {
         self.system.load();
+        if is_aarch32 {
+            self.aarch32.load();
+        }
         self.watch.load();
         msr!("cntv_ctl_el0", self.timer_control);
         self.simd.load();
-        vcpu.clone_from(&self.vcpu);
     }
 
     /// When its virtual timer fires next, as CNTV counts; it is saved.

@@ -5,13 +5,16 @@ use super::calls;
 use super::channels::Awaits;
 use super::context::Context;
 use super::{Guest, Tally};
+use crate::arch::core_area::Saved;
 use crate::arch::registers::msr;
 use crate::arch::{counter, gic};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use reliquary::sched::Wants;
 use reliquary::units::{Instant, ticks_in};
+use reliquary::vm::el2_controls::hcr;
 
 /// A VM, and who of its cores has it.
 pub struct GuestCell {
@@ -178,6 +181,8 @@ pub struct Seat {
     pub parked: Parked,
     /// What the registers held when it left the core.
     pub context: Context,
+    /// Where its general registers are saved.
+    pub registers: NonNull<Saved>,
 }
 
 impl Seat {
@@ -205,7 +210,14 @@ impl Seat {
             waits_since: 0,
             parked: Parked::default(),
             context: Context::new(),
+            registers: Saved::place(),
         }
+    }
+
+    /// Whether its guest began in AArch32: it is in no other state then, at EL1.
+    #[inline]
+    pub const fn is_aarch32(&self) -> bool {
+        self.hcr & hcr::RW == 0
     }
 
     /// Its timer is quiet from now on.

@@ -2,25 +2,23 @@
 
 use super::seat::{GuestCell, Held};
 use super::{After, Guest, Seat, State, life};
-use crate::arch::core_area::{self, CORES_MAX, CoreArea, Work};
-use crate::arch::registers::msr;
+use crate::arch::core_area::{self, CoreArea, Saved, Work};
+use crate::arch::registers::{mrs, msr};
 use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use reliquary::sched::{Choice, Wants};
 use reliquary::vm::el2_controls::hcr;
 use reliquary::vm::{Vcpu, banks};
 
-/// Cores that run a guest's code in the guarded region now: a panic there stops one VM.
-static GUARDED: [AtomicBool; CORES_MAX] = [const { AtomicBool::new(false) }; CORES_MAX];
-
-/// Whether a panic on this core concerns one VM only.
+/// Whether a panic on this core concerns one VM only: asked once.
 pub fn fails_alone() -> bool {
-    GUARDED[core_area::index()].swap(false, Ordering::Relaxed)
+    core_area::guarded().swap(false, Ordering::Relaxed)
 }
 
 /// From now on, until it is off again, a panic on this core concerns the VM that has it.
+#[inline]
 pub(super) fn guard(on: bool) {
-    GUARDED[core_area::index()].store(on, Ordering::Relaxed);
+    core_area::guarded().store(on, Ordering::Relaxed);
 }
 
 unsafe extern "C" {
@@ -31,12 +29,13 @@ impl CoreArea {
     /// The VM, the seat and the registers of the vCPU that has the core.
     #[inline]
     pub(super) fn live(&mut self) -> (Held<'static>, &mut Seat, &mut Vcpu) {
-        let (work, vcpu) = self.parts();
+        let work = self.work();
         let seat = &mut work.seats[work.current];
         let cell: &'static GuestCell = seat.guest;
         // SAFETY: the seat is this core's, and whoever held its VM here has let go: each exit begins
-        // with this, and drops it before the next.
-        (unsafe { cell.hold() }, seat, vcpu)
+        // with this, and drops it before the next. Its registers are reached in this way, or in `alone`.
+        let (guest, registers) = unsafe { (cell.hold(), &mut (*seat.registers.as_ptr()).vcpu) };
+        (guest, seat, registers)
     }
 
     /// The VM of the vCPU that has the core, if it is the VM's only one, and its registers: a
@@ -44,6 +43,9 @@ impl CoreArea {
     #[allow(clippy::inline_always)] // one caller, whose every instruction counts
     #[inline(always)]
     pub(super) fn alone(&mut self) -> (Option<&mut Guest>, &mut Vcpu) {
+        let saved = mrs!("tpidr_el2") as *mut Saved;
+        // SAFETY: of the vCPU that has the core, whose registers nobody else looks at meanwhile.
+        let registers = unsafe { &mut (*saved).vcpu };
         let guest = self.alone.map(|cell| {
             // Nobody else writes it.
             let traps = cell.traps.load(Ordering::Relaxed);
@@ -51,41 +53,39 @@ impl CoreArea {
             // SAFETY: as in `live`; the cell is there only if it is single.
             unsafe { cell.alone() }
         });
-        (guest, &mut self.vcpu)
+        (guest, registers)
     }
 
     /// A seat has the core from now on.
     fn sit(&mut self, index: usize) {
         let work = self.work();
         work.current = index;
-        let cell = work.seats.get(index).map(|seat| seat.guest);
-        self.alone = cell.filter(|cell| cell.is_single());
+        let Some(seat) = work.seats.get(index) else {
+            return;
+        };
+        let (cell, registers) = (seat.guest, seat.registers);
+        self.alone = cell.is_single().then_some(cell);
+        self.has(registers);
     }
 
     /// Gives the core to another of its seats.
     fn switch(&mut self, to: usize) {
-        let (work, vcpu) = self.parts();
-        let leaves = &mut work.seats[work.current];
-        // SAFETY: a seat of this core, which holds no VM now.
-        let mut guest = unsafe { leaves.guest.hold() };
+        let (mut guest, leaves, vcpu) = self.live();
         guest.hand_over(leaves);
         banks::show(vcpu, &mut guest.hardware);
         drop(guest);
-        leaves.context.save(vcpu);
+        leaves.context.save(leaves.is_aarch32());
         if core::mem::take(&mut leaves.timer_forwarded) {
             // It comes again, should the guest still have to deal with it, when the guest is back.
             gic::deactivate(counter::VIRTUAL_TIMER);
         }
         let (vm, cpu) = (leaves.vm, leaves.cpu);
         self.sit(to);
-        let (work, vcpu) = self.parts();
-        let comes = &mut work.seats[to];
-        // SAFETY: a seat of this core, which holds no VM now.
-        let mut guest = unsafe { comes.guest.hold() };
+        let (mut guest, comes, vcpu) = self.live();
         if comes.state == State::Ready {
             comes.comes(guest.began);
         }
-        comes.context.load(vcpu);
+        comes.context.load(comes.is_aarch32());
         guest.load_controls(comes);
         barrier_isb();
         banks::settle(vcpu, &mut guest.hardware);

@@ -201,9 +201,9 @@ pub fn serve(exchange: &Exchange, vm: usize, regs: &mut Vcpu) -> Served {
             let done = exchange.notify(vm, handle, bits);
             call.settle(done).0
         }
-        Function::Send => match call.payload(second) {
+        Function::Send => match &call.payload(second) {
             Some(payload) => {
-                let done = exchange.at(vm, handle, Side::First, |channel| channel.send(&payload));
+                let done = exchange.at(vm, handle, Side::First, |channel| channel.send(payload));
                 call.settle(done).0
             }
             None => answered(&mut call, status::SIZE),
@@ -294,13 +294,13 @@ fn ask(
     bytes: u64,
     ns: u64,
 ) -> Served {
-    let Some(payload) = call.payload(bytes) else {
+    let Some(payload) = &call.payload(bytes) else {
         return answered(call, status::SIZE);
     };
     if ns > WAIT_MAX_NS {
         return invalid(call);
     }
-    let done = exchange.at(vm, handle, Side::First, |channel| channel.call(&payload));
+    let done = exchange.at(vm, handle, Side::First, |channel| channel.call(payload));
     let (served, number) = call.settle(done);
     Served {
         wait: number.map(|number| Wait {
