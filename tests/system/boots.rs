@@ -563,40 +563,6 @@ fn two_linuxes_share_a_core() {
     play("two-boards-one-core.toml", HOSTS[0], &script);
 }
 
-fn brings_up(system: &str, prompt: &str, cpus: u32) {
-    let count = cpus.to_string();
-    let outcome = play(system, HOSTS[0], &[prompt, "> nproc", &count, "/ #"]);
-    let brought = format!("smp: Brought up 1 node, {cpus} CPUs");
-    assert!(outcome.text.contains(&brought), "{}", outcome.text);
-}
-
-/// More vCPUs than cores: two within the slots of one.
-#[test]
-fn a_kernel_brings_up_cpus_that_share_a_core() {
-    brings_up("tests/a9-turns.toml", "@a9:/ #", 2);
-}
-
-/// Four on two cores by turns. The kernel waits a second of real time for each.
-#[test]
-#[ignore = "needs both of the machine's cores for itself"]
-fn a_kernel_brings_up_four_cpus_on_two_cores() {
-    brings_up("vexpress-a9-four.toml", "/ #", 4);
-}
-
-/// By PSCI on virt-v8-gicv3; by SYS_FLAGS and an SGI on the two Versatile Express.
-#[test]
-fn kernels_bring_up_the_second_cpu_of_their_board() {
-    for system in [
-        "virt-v8-gicv3-smp.toml",
-        "vexpress-a15-smp.toml",
-        "vexpress-a9-smp.toml",
-    ] {
-        let outcome = play(system, HOSTS[0], &["/ #", "> nproc", "2", "/ #"]);
-        let brought = outcome.text.contains("smp: Brought up 1 node, 2 CPUs");
-        assert!(brought, "{}", outcome.text);
-    }
-}
-
 #[test]
 fn a_vm_that_cannot_go_on_is_restarted_as_often_as_it_may_be() {
     let script = [

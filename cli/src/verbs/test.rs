@@ -134,6 +134,7 @@ impl Test {
             boots.extend(BOOTS.iter().flat_map(|name| ["--test", name]));
             boots.extend(["--no-fail-fast", "--", &threads]);
             tally.step("whole systems under QEMU", cargo(&boots));
+            tally.step("boards with several CPUs", tool_test("smp"));
             tally.step("costs in instructions", tool_test("costs"));
             let mut faults = tool_test("el2_faults");
             faults.env(hypervisor::FAULT_INJECTION, "1");
