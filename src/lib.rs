@@ -13,6 +13,7 @@
 //! - [`vm`]: the virtual CPU: exits, system registers, power control, reports.
 //! - [`sched`]: who runs on a core, and until when.
 //! - [`wire`]: what joins boards.
+//! - [`virtqueue`]: what the host's virtio devices have of the hypervisor's buffers.
 //! - [`trace`]: what was done to a board's devices, as text; replayed and compared.
 //! - [`bundle`], [`link`], [`monitor`]: what goes into the hypervisor, what comes out, and what is
 //!   asked of it.
@@ -49,5 +50,6 @@ pub mod sched;
 pub mod trace;
 pub mod units;
 pub mod vcpu;
+pub mod virtqueue;
 pub mod vm;
 pub mod wire;

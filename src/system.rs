@@ -9,11 +9,13 @@ use crate::arch::guest::calls::Places;
 use crate::arch::guest::{Guest, GuestCell, Seat, Tally, calls, serve};
 use crate::arch::guest_memory::{HostRam, SharedMemory};
 use crate::arch::hidden_spsr;
+use crate::arch::mmu::MapRefused;
 use crate::arch::monitor::{self, Known};
 use crate::arch::port::Port;
 use crate::arch::psci::{self, Conduit};
 use crate::arch::uart::Uart;
-use crate::arch::virtio_console::VirtioConsole;
+use crate::arch::virtio::console::VirtioConsole;
+use crate::arch::virtio::net::VirtioNet;
 use crate::arch::wires;
 use crate::arch::{self, arena, boot, console, counter, gic, mmu};
 use alloc::boxed::Box;
@@ -24,7 +26,7 @@ use core::ops::Range;
 use reliquary::board::Plan;
 use reliquary::board::devicetree::interrupts::Interrupt;
 use reliquary::board::devicetree::{Node, Tree};
-use reliquary::bundle::{self, Bundle, VmSpec};
+use reliquary::bundle::{self, Bundle, Manifest, VmSpec};
 use reliquary::sched;
 use reliquary::units::HostPa;
 use spin::Once;
@@ -107,7 +109,8 @@ pub fn build(host_tree: u64) -> Result<&'static mut core_area::CoreArea, String>
         cores: vms.iter().map(|spec| cores_of(spec).collect()).collect(),
         interrupts: Vec::new(),
     };
-    wires::open(&bundle.manifest().wires);
+    let network = open_network(&tree, bundle.manifest(), machine);
+    wires::open(&bundle.manifest().wires, network);
     let mut known = Vec::with_capacity(vms.len());
     channels::open(&bundle.manifest().channels, vms);
     for (number, spec) in vms.iter().enumerate() {
@@ -272,7 +275,7 @@ fn open_bundle(arena_start: u64) -> Result<Bundle<'static>, String> {
 /// The host's device that carries the link: a virtio console, if there is one, else the UART that the tree
 /// names; if there is no tree, the one that the bundle does. With its interrupt.
 fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) -> Option<Line> {
-    if let Some((console, line)) = tree.and_then(virtio_console) {
+    if let Some((console, line)) = tree.and_then(|tree| virtio(tree, VirtioConsole::open)) {
         console::open(Port::Virtio(console));
         return line;
     }
@@ -289,15 +292,54 @@ fn open_console(tree: Option<&Tree<'_>>, bundle: Option<&Bundle<'_>>) -> Option<
     line_of(node?)
 }
 
-fn virtio_console(tree: &Tree<'_>) -> Option<(VirtioConsole, Option<Line>)> {
+/// The host's network device, if a wire leads there, and its INTID: it comes to the core of the first VM at
+/// the wire.
+fn open_network(
+    tree: &Tree<'_>,
+    manifest: &Manifest,
+    machine: &Machine,
+) -> Option<(VirtioNet, u32)> {
+    let mut wires = manifest.wires.iter();
+    let wire = wires.find(|wire| wire.kind.leads_to_network())?;
+    let Some((net, line)) = virtio(tree, VirtioNet::open) else {
+        log::error!(
+            "wire {}: its outside end is unplugged, the host has no virtio network device (MMIO, version 2); \
+             give it one: cargo reliquary run SYSTEM --net user",
+            wire.name
+        );
+        return None;
+    };
+    let Some(line) = line.filter(|line| line.intid >= 32) else {
+        log::error!(
+            "wire {}: its outside end is unplugged, the host's virtio network device has no interrupt; \
+             its node in the host's tree must name an SPI",
+            wire.name
+        );
+        return None;
+    };
+    let first = wire.kind.ends().first().map(|end| usize::from(end.vm));
+    let spec = first.and_then(|vm| manifest.vms.get(vm));
+    let core = spec.and_then(|spec| cores_of(spec).next());
+    let core = core.filter(|core| *core < machine.mpidr.len()).unwrap_or(0);
+    gic::set_edge(line.intid, line.edge);
+    gic::route(line.intid, core, mpidr_of(core));
+    gic::enable(line.intid);
+    Some((net, line.intid))
+}
+
+/// The first of the host's virtio devices that `open` takes, with its interrupt.
+fn virtio<D>(
+    tree: &Tree<'_>,
+    open: impl Fn(HostPa) -> Result<Option<D>, MapRefused>,
+) -> Option<(D, Option<Line>)> {
     let mut nodes = tree.nodes();
     nodes.find_map(|node| {
         if !node.is_compatible("virtio,mmio") || !node.is_enabled() {
             return None;
         }
         let base = node.reg().ok()?.first()?.cpu?;
-        let console = VirtioConsole::open(HostPa(base)).ok()??;
-        Some((console, line_of(node)))
+        let device = open(HostPa(base)).ok()??;
+        Some((device, line_of(node)))
     })
 }
 

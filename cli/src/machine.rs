@@ -6,11 +6,14 @@ use crate::pty::Ptys;
 use crate::screen::Screen;
 use crate::script::{Play, Script};
 use crate::symbols::Symbols;
+use crate::system::System;
 use crate::system::host::Host;
+use crate::system::wires::Wire;
 use crate::tap::Taps;
 use crate::terminal::{Ask, Key, Keys, PROMPT_HELP, Raw};
 use crate::trace::recording::Recording;
 use crate::typing::Keyboard;
+use clap::Args;
 use reliquary::link::{Channel, Damage, Decoder, Event};
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -56,22 +59,65 @@ pub struct Machine<'a> {
 }
 
 /// Arguments of QEMU that give the host a virtio console, and the link to that instead of the UART.
-pub const VIRTIO_CONSOLE: [&str; 8] = [
+const VIRTIO_CONSOLE: [&str; 6] = [
     "-serial",
     "none",
-    "-global",
-    "virtio-mmio.force-legacy=false",
     "-device",
     "virtio-serial-device",
     "-device",
     "virtconsole,chardev=link",
 ];
 
-/// Further arguments of QEMU, with a virtio console if that is asked for.
-pub fn with_console(virtio: bool, further: &[String]) -> Vec<String> {
-    let console = VIRTIO_CONSOLE.iter().filter(|_| virtio);
-    let console = console.map(|argument| (*argument).to_owned());
-    console.chain(further.iter().cloned()).collect()
+/// The virtio devices of the host, if any is asked for, in the version that the hypervisor drives.
+const MODERN: [&str; 2] = ["-global", "virtio-mmio.force-legacy=false"];
+
+/// Devices that QEMU's host may have beside its own.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Devices {
+    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
+    #[arg(long)]
+    pub virtio_console: bool,
+    /// Give the host a virtio network device, for the Ethernet wire that leads outside. NETDEV is
+    /// what QEMU's -netdev takes, without an id: user, or tap,ifname=tap0,script=no,downscript=no.
+    #[arg(long, value_name = "NETDEV")]
+    pub net: Option<String>,
+}
+
+impl Devices {
+    /// A network that no wire leads to is a mistake.
+    ///
+    /// # Errors
+    ///
+    /// There is such a one.
+    pub fn fit(&self, system: &System) -> Result<()> {
+        let joined = system.wires.iter().any(Wire::leads_to_network);
+        if self.net.is_some() && !joined {
+            let what = "--net: no wire of the system leads to the host's network";
+            let mend =
+                "write [[wire]], ethernet = [\"press.ethernet\", \"outside\"]: docs/wires.md";
+            return Err(Fault::new(what).in_file(&system.file).mend(mend).into());
+        }
+        Ok(())
+    }
+
+    /// Further arguments of QEMU, those that give the host its devices among them.
+    #[must_use]
+    pub fn with(&self, further: &[String]) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        if self.virtio_console || self.net.is_some() {
+            all.extend(MODERN.map(str::to_owned));
+        }
+        if self.virtio_console {
+            all.extend(VIRTIO_CONSOLE.map(str::to_owned));
+        }
+        if let Some(net) = &self.net {
+            let netdev = format!("{net},id=reliquary-net");
+            let device = "virtio-net-device,netdev=reliquary-net".to_owned();
+            all.extend(["-netdev".to_owned(), netdev, "-device".to_owned(), device]);
+        }
+        all.extend(further.iter().cloned());
+        all
+    }
 }
 
 /// How long a machine goes on that is recorded, when the script is done.

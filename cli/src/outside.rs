@@ -24,7 +24,7 @@ impl Outside {
     /// All of a system's.
     pub fn all(system: &System) -> Vec<Self> {
         let wires = system.wires.iter().zip(0..);
-        let outside = wires.filter(|(wire, _)| wire.leads_outside());
+        let outside = wires.filter(|(wire, _)| wire.leads_to_link());
         outside
             .filter_map(|(wire, number)| {
                 let name = wire.ends.first()?.text.clone();

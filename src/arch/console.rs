@@ -288,6 +288,11 @@ fn owes_flush() -> &'static AtomicBool {
     &OWES_FLUSH[core_area::index() % CORES_MAX] // no check is left of it
 }
 
+/// [`FLUSH_AFTER_MS`] from now, at the latest, this core comes to what rests meanwhile: a flush, too, goes on with that.
+pub fn come_back() {
+    owes_flush().store(true, Ordering::Relaxed);
+}
+
 /// In how many counter ticks [`flush_some`] should be called; None if nothing waits.
 #[inline]
 pub fn flush_due(hz: u64) -> Option<u64> {
@@ -300,6 +305,7 @@ pub fn flush_due(hz: u64) -> Option<u64> {
 pub fn flush_some() {
     if owes_flush().swap(false, Ordering::Relaxed) {
         tap::pour();
+        wires::go_on();
         LINK.lock()
             .encode(|encoder, mut sink| encoder.flush(&mut sink));
     }
@@ -311,6 +317,7 @@ pub fn flush_some() {
 pub fn flush_if_free() {
     if owes_flush().swap(false, Ordering::Relaxed) {
         tap::pour();
+        wires::go_on();
         match LINK.try_lock() {
             Some(mut link) => link.encode(|encoder, mut sink| encoder.flush(&mut sink)),
             None => owes_flush().store(true, Ordering::Relaxed),

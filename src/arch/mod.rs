@@ -2,7 +2,7 @@
 //!
 //! - [`boot`], [`core_area`], [`mmu`], [`arena`]: from the boot loader's jump to Rust with
 //!   caches, stacks and memory.
-//! - [`gic`], [`counter`], [`psci`], [`uart`], [`virtio_console`], [`port`], [`console`]: the host's own devices.
+//! - [`gic`], [`counter`], [`psci`], [`uart`], [`virtio`], [`port`], [`console`]: the host's own devices.
 //! - [`guest_memory`], [`stage2_tables`], [`hardware`], [`simd`], `hidden_spsr`, [`guest`]: a VM on a core: its
 //!   memory, the registers that the core holds for it, its exits.
 //! - [`mailbox`]: what others ask of a VM; [`monitor`]: what the user does; [`wires`]: what joins VMs.
@@ -23,6 +23,7 @@ pub mod hidden_spsr;
 pub mod mailbox;
 pub mod mmu;
 pub mod monitor;
+pub mod network;
 pub mod outside;
 pub mod port;
 pub mod psci;
@@ -32,7 +33,7 @@ mod simd;
 pub mod stage2_tables;
 pub mod tap;
 pub mod uart;
-pub mod virtio_console;
+pub mod virtio;
 pub mod wires;
 
 use aarch64_cpu::asm::barrier::{SY, dsb, isb};

@@ -1,7 +1,7 @@
 //! The host's device that carries the link: a virtio console, or else its UART.
 
 use super::uart::Uart;
-use super::virtio_console::VirtioConsole;
+use super::virtio::console::VirtioConsole;
 
 /// One of them.
 pub enum Port {

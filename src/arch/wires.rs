@@ -5,11 +5,13 @@
 //! carrying). Whom that concerns is told by mail, and takes it in its own time: a VM out of its slot
 //! finds it when the slot begins.
 //!
-//! Lock order: a wire's lock is taken alone, for as long as a queue is changed, and never across a
-//! call of a device.
+//! Lock order: a wire's lock is taken alone or inside the network device's, for as long as a queue is
+//! changed, and never across a call of a device.
 
 use super::mailbox::{self, Mail};
+use super::network::Network;
 use super::outside::Outside;
+use super::virtio::net::VirtioNet;
 use super::{counter, let_go, tap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -55,12 +57,14 @@ struct Joined {
     wire: Wire,
     vms: Vec<usize>,
     outside: Option<Outside>,
+    network: Option<Network>,
 }
 
 static WIRES: Once<Vec<Joined>> = Once::new();
 
-/// Makes the wires of a system, once.
-pub fn open(specs: &[WireSpec]) {
+/// Makes the wires of a system, once; `network` is the device for the one that leads to the host's network,
+/// and its interrupt.
+pub fn open(specs: &[WireSpec], mut network: Option<(VirtioNet, u32)>) {
     if specs.iter().any(|spec| spec.tapped) {
         tap::open();
     }
@@ -71,10 +75,12 @@ pub fn open(specs: &[WireSpec]) {
             next = next.wrapping_add(spec.kind.places() as u16);
             let leads_outside = matches!(spec.kind, WireKind::Outside(_));
             let ends = spec.kind.ends();
+            let network = network.take_if(|_| spec.kind.leads_to_network());
             Joined {
-                wire: made(&spec.kind, first),
+                wire: made(&spec.kind, first, network.is_some()),
                 vms: ends.iter().map(|end| usize::from(end.vm)).collect(),
                 outside: leads_outside.then(|| Outside::new(number as u8)),
+                network: network.map(|(net, intid)| Network::new(ends.len(), net, intid)),
             }
         });
         joined.collect()
@@ -82,7 +88,7 @@ pub fn open(specs: &[WireSpec]) {
 }
 
 /// A wire at which nobody is up yet: see [`Ends::of`].
-fn made(kind: &WireKind, first: Option<u16>) -> Wire {
+fn made(kind: &WireKind, first: Option<u16>, network: bool) -> Wire {
     match kind {
         WireKind::Serial { faithful, .. } => {
             let mut wire = SerialWire::new(*faithful);
@@ -98,9 +104,10 @@ fn made(kind: &WireKind, first: Option<u16>) -> Wire {
             let wire = Mutex::new(wire);
             Wire::Serial(Tapped { wire, first })
         }
-        WireKind::Ethernet(ends) => {
-            let mut wire = EthernetWire::new(ends.len());
-            (0..ends.len()).for_each(|port| wire.connect(port, false));
+        WireKind::Ethernet { ends, .. } => {
+            let places = kind.places();
+            let mut wire = EthernetWire::new(places);
+            (0..places).for_each(|port| wire.connect(port, network && port == ends.len()));
             let wire = Mutex::new(wire);
             Wire::Ethernet(Tapped { wire, first })
         }
@@ -160,7 +167,7 @@ impl Ends {
                     WireKind::Serial { .. } | WireKind::Outside(_) if board.take_serial(device) => {
                         At::Serial(number, side_of(place))
                     }
-                    WireKind::Ethernet(_) if board.take_frames(device, true) => {
+                    WireKind::Ethernet { .. } if board.take_frames(device, true) => {
                         own.frame.get_or_insert_with(|| Box::new([0; FRAME_MAX]));
                         At::Ethernet(number, place)
                     }
@@ -261,8 +268,18 @@ impl Ends {
                     else {
                         continue;
                     };
-                    let now = Instant(ns_for(counter::now(), counter::hz()));
-                    let carried = board.carry_frames(world, end.device, wire, *port, now, frame);
+                    let now = now();
+                    let mut own = |frame: &mut [u8; FRAME_MAX]| {
+                        board.carry_frames(world, end.device, wire, *port, now, frame)
+                    };
+                    let carried = match network(*number) {
+                        None => own(frame),
+                        Some(network) => {
+                            let (carried, rests) = network.carry(wire, now, frame, own);
+                            sends |= rests;
+                            carried
+                        }
+                    };
                     (0..PORTS)
                         .filter(|port| carried.tell.has(*port))
                         .for_each(|port| tell(vms, port));
@@ -302,7 +319,10 @@ impl Ends {
             };
             match joined.get(number).map(|joined| &joined.wire) {
                 Some(Wire::Serial(wire)) => let_go(&wire.wire),
-                Some(Wire::Ethernet(wire)) => let_go(&wire.wire),
+                Some(Wire::Ethernet(wire)) => {
+                    network(number).into_iter().for_each(Network::let_go);
+                    let_go(&wire.wire);
+                }
                 Some(Wire::Pins(wire)) => let_go(&wire.wire),
                 None => {}
             }
@@ -333,8 +353,11 @@ impl Ends {
                     }
                 }
                 At::Ethernet(number, port) => {
-                    if let Some((Wire::Ethernet(wire), _)) = wire(number) {
+                    if let Some((Wire::Ethernet(wire), vms)) = wire(number) {
                         wire.with(|wire| wire.connect(*port, live));
+                        if live {
+                            tell(vms, *port); // what came while nobody was there
+                        }
                     }
                 }
                 At::Pins(number, side, _) => {
@@ -409,6 +432,38 @@ pub fn wake(wire: u8) {
     if let Some(joined) = WIRES.get().and_then(|wires| wires.get(usize::from(wire))) {
         tell(&joined.vms, 0);
     }
+}
+
+/// Serves the interrupt of a device behind a wire; false if it is none's.
+pub fn interrupt(intid: u32) -> bool {
+    tell_all(|network| network.interrupted(intid))
+}
+
+/// What rests goes on.
+pub fn go_on() {
+    tell_all(Network::go_on);
+}
+
+/// The VMs at a wire to the network are told, if that asks for it. Whether one was.
+fn tell_all(asks: impl Fn(&Network) -> bool) -> bool {
+    let mut any = false;
+    for joined in WIRES.get().map_or(&[][..], Vec::as_slice) {
+        if joined.network.as_ref().is_some_and(&asks) {
+            any = true;
+            (0..joined.vms.len()).for_each(|place| tell(&joined.vms, place));
+        }
+    }
+    any
+}
+
+/// The network at a wire, if it leads there.
+fn network(wire: usize) -> Option<&'static Network> {
+    WIRES.get()?.get(wire)?.network.as_ref()
+}
+
+/// The wires' time: one clock for all VMs.
+pub fn now() -> Instant {
+    Instant(ns_for(counter::now(), counter::hz()))
 }
 
 /// The VM at the wire's end `place` has something to look at.

@@ -42,7 +42,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The format that this crate writes and reads.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 /// The first bytes of a bundle.
 pub const MAGIC: [u8; 8] = *b"RELIQBND";
 /// The size of the bundle's header in bytes.
@@ -209,7 +209,12 @@ pub enum WireKind {
     /// A serial port, and the developer's machine at the other end of the link.
     Outside(WireEnd),
     /// Two Ethernet ports or more: a switch.
-    Ethernet(Vec<WireEnd>),
+    Ethernet {
+        /// The boards' ports.
+        ends: Vec<WireEnd>,
+        /// Whether the host's network is at one more, the last.
+        outside: bool,
+    },
     /// Two pins.
     Pins([(WireEnd, Pin); 2]),
 }
@@ -220,17 +225,22 @@ impl WireKind {
         match self {
             Self::Serial { ends, .. } => ends.to_vec(),
             Self::Outside(end) => Vec::from([*end]),
-            Self::Ethernet(ends) => ends.clone(),
+            Self::Ethernet { ends, .. } => ends.clone(),
             Self::Pins(ends) => ends.iter().map(|(end, _)| *end).collect(),
         }
     }
 }
 
 impl WireKind {
+    /// Whether the host's network is at one of its ends.
+    pub const fn leads_to_network(&self) -> bool {
+        matches!(self, Self::Ethernet { outside: true, .. })
+    }
+
     /// How many ends it has, the outside one too.
     pub fn places(&self) -> usize {
         match self {
-            Self::Ethernet(ends) => ends.len(),
+            Self::Ethernet { ends, outside } => ends.len().saturating_add(usize::from(*outside)),
             Self::Serial { .. } | Self::Outside(_) | Self::Pins(_) => 2,
         }
     }

@@ -311,6 +311,7 @@ fn check_wires(wires: &[WireSpec], vms: usize) -> Result<(), BundleError> {
         return Err(wrong("", "too many wires"));
     }
     let mut ports: Vec<WireEnd> = Vec::new();
+    let mut network = false;
     for wire in wires {
         if wire
             .kind
@@ -323,9 +324,12 @@ fn check_wires(wires: &[WireSpec], vms: usize) -> Result<(), BundleError> {
         match &wire.kind {
             WireKind::Serial { ends, .. } => ports.extend(ends),
             WireKind::Outside(end) => ports.push(*end),
-            WireKind::Ethernet(ends) => {
-                if !(2..=ethernet::PORTS).contains(&ends.len()) {
+            WireKind::Ethernet { ends, outside } => {
+                if ends.is_empty() || !(2..=ethernet::PORTS).contains(&wire.kind.places()) {
                     return Err(wrong(&wire.name, "an Ethernet wire has 2 to 8 ports"));
+                }
+                if *outside && core::mem::replace(&mut network, true) {
+                    return Err(wrong(&wire.name, "two wires lead to the host's network"));
                 }
                 ports.extend(ends);
             }

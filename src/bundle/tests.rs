@@ -525,6 +525,7 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
         ends: [a, b],
         faithful: false,
     };
+    let ethernet = |ends, outside| WireKind::Ethernet { ends, outside };
     let open = |kinds: &[WireKind]| {
         let wires = kinds.iter().map(|kind| WireSpec {
             name: "a - b".into(),
@@ -553,7 +554,8 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
     };
     let sound = [
         serial(end(0, 1), end(1, 1)),
-        WireKind::Ethernet(vec![end(0, 2), end(1, 2)]),
+        ethernet(vec![end(0, 2), end(1, 2)], false),
+        ethernet(vec![end(0, 5)], true),
         WireKind::Outside(end(0, 4)),
         WireKind::Pins([(end(0, 3), pin), (end(1, 3), pin)]),
         WireKind::Pins([(end(0, 3), pin), (end(0, 3), pin)]),
@@ -574,10 +576,22 @@ fn a_wire_that_joins_what_is_not_there_is_refused() {
             &[serial(end(0, 1), end(1, 1)), WireKind::Outside(end(1, 1))],
             "a port is on two wires",
         ),
-        (&[WireKind::Ethernet(vec![end(0, 1)])], "2 to 8 ports"),
+        (&[ethernet(vec![end(0, 1)], false)], "2 to 8 ports"),
+        (&[ethernet(vec![], true)], "2 to 8 ports"),
         (
-            &[WireKind::Ethernet((0..9).map(|n| end(0, n)).collect())],
+            &[ethernet((0..9).map(|n| end(0, n)).collect(), false)],
             "2 to 8 ports",
+        ),
+        (
+            &[ethernet((0..8).map(|n| end(0, n)).collect(), true)],
+            "2 to 8 ports",
+        ),
+        (
+            &[
+                ethernet(vec![end(0, 1)], true),
+                ethernet(vec![end(1, 1)], true),
+            ],
+            "two wires lead to the host's network",
         ),
         (
             &[WireKind::Pins([

@@ -92,10 +92,14 @@ impl FrameQueue {
         self.len = self.len.wrapping_sub(into.len());
     }
 
+    /// Whether there is room for a frame of so many octets, [`FRAME_MAX`] at most.
+    pub(crate) const fn has_room(&self, octets: usize) -> bool {
+        octets.wrapping_add(2) <= self.bytes.len().wrapping_sub(self.len)
+    }
+
     /// Appends a frame; false, and nothing done, if there is no room for it.
     pub(crate) fn push(&mut self, frame: &[u8]) -> bool {
-        let free = self.bytes.len().wrapping_sub(self.len);
-        if frame.is_empty() || frame.len() > FRAME_MAX || frame.len().wrapping_add(2) > free {
+        if frame.is_empty() || frame.len() > FRAME_MAX || !self.has_room(frame.len()) {
             return false;
         }
         self.append(&(frame.len() as u16).to_le_bytes());

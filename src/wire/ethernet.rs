@@ -150,6 +150,17 @@ impl EthernetWire {
         told
     }
 
+    /// Whether a frame from this port may find no room at the other end of a cable. Who can have its frames
+    /// wait asks first. What is for a switch does not wait: one port's frames would wait for another's.
+    pub fn is_full(&self, from: usize) -> bool {
+        let [first, second] = self.ports.as_slice() else {
+            return false;
+        };
+        let to = if from == 0 { second } else { first };
+        let queue = to.from.get(from).filter(|_| to.live);
+        queue.is_some_and(|queue| !queue.has_room(FRAME_MAX))
+    }
+
     /// An address is behind this port, and behind no other any more.
     fn learn(&mut self, from: usize, mac: Mac, now: Instant) {
         for (number, port) in self.ports.iter_mut().enumerate() {
@@ -303,6 +314,28 @@ mod tests {
         assert_eq!(told(wire.put(0, &[1, 2, 3], now(0))), []);
         assert_eq!(drain(&mut wire, 1), [pause, stray, vec![1, 2, 3]]);
         assert!(drain(&mut wire, 0).is_empty());
+    }
+
+    #[test]
+    fn a_cable_that_is_full_says_so_and_a_switch_never() {
+        let mut wire = EthernetWire::new(2);
+        assert!(!wire.is_full(0));
+        let long = frame(ALL, mac(0), FRAME_MAX);
+        while !wire.is_full(0) {
+            wire.put(0, &long, now(0));
+        }
+        assert_eq!(wire.counts(1).dropped, 0);
+        assert!(!wire.is_full(1), "the other way");
+        wire.next(1, &mut [0; FRAME_MAX]);
+        assert!(!wire.is_full(0));
+        wire.put(0, &long, now(0));
+        wire.connect(1, false);
+        assert!(!wire.is_full(0), "nobody waits for a board that is down");
+        let mut switch = EthernetWire::new(3);
+        for _ in 0..100 {
+            switch.put(0, &long, now(0));
+        }
+        assert!(switch.counts(1).dropped > 0 && !switch.is_full(0));
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //!
 //! - [`serial`]: two UARTs, characters each way, with what their line settings make of them.
 //! - [`ethernet`]: a learning switch.
+//! - [`network`]: the host's network at a port of such a switch.
 //! - [`pins`]: GPIO pins and interrupt lines, edge by edge.
 //! - [`tap`]: what enters wires, for captures and traces.
 //! - [`channel`]: messages between VMs whose software knows of them.
 
 pub mod channel;
 pub mod ethernet;
+pub mod network;
 pub mod pins;
 pub mod serial;
 pub mod tap;

@@ -2,12 +2,12 @@
 mod kernel_log;
 mod qemus_board;
 
-use reliquary_cli::machine::{Machine, Outcome};
+use reliquary_cli::machine::{Devices, Machine, Outcome};
 use reliquary_cli::script::{Script, Step};
 use reliquary_cli::system::System;
 use reliquary_cli::system::host::Host;
 use reliquary_cli::verbs::build;
-use reliquary_cli::verbs::run::{boot, boot_over_virtio};
+use reliquary_cli::verbs::run::{boot, boot_with_devices};
 use reliquary_cli::workspace;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -503,7 +503,11 @@ fn a_virtio_console_carries_the_link() {
     for host in HOSTS {
         let system = workspace::root().join("systems/vexpress-a9-linux.toml");
         let script = Script(script.to_vec());
-        let outcome = boot_over_virtio(&system, host, &script, Duration::from_secs(300));
+        let devices = Devices {
+            virtio_console: true,
+            net: None,
+        };
+        let outcome = boot_with_devices(&system, host, &script, Duration::from_secs(300), &devices);
         let outcome = outcome.unwrap_or_else(|faults| panic!("{faults}"));
         assert!(
             outcome.holds(),

@@ -807,14 +807,29 @@ fn what_is_wrong_with_a_wire_that_leads_outside_is_told_at_its_line() {
             "nothing overruns from outside",
         ),
         (
-            "ethernet = [\"one.ethernet\", \"outside\"]",
+            "ethernet = [\"outside\", \"one.serial@9001000\"]",
             10,
-            "only a serial wire leads outside",
+            "has no Ethernet port",
+        ),
+        (
+            "ethernet = [\"outside\", \"outside\"]",
+            10,
+            "joins no board",
+        ),
+        (
+            "ethernet = [\"outside\", \"one.ethernet\", \"outside\"]",
+            10,
+            "the host has one network",
+        ),
+        (
+            "ethernet = [\"one.a\", \"outside\"]\n[[wire]]\nethernet = [\"one.b\", \"outside\"]",
+            12,
+            "another wire leads to the host's network",
         ),
         (
             "gpio = [\"outside\", \"one.gpio:1\"]",
             10,
-            "only a serial wire leads outside",
+            "only serial and Ethernet wires lead outside",
         ),
     ] {
         assert_fault(&faults_of(&board, &wire(ends)), "system.toml", line, words);

@@ -1,7 +1,7 @@
 //! `[[wire]]`: what joins the boards of a system.
 //!
 //! A wire's ends are written `VM.DEVICE`, a pin's `VM.DEVICE:PIN`; one that is on the developer's
-//! machine `outside`. They are found in two steps:
+//! machine, or the host's network, `outside`. They are found in two steps:
 //! [`fit`] changes a VM's map as its wires ask, before anything is made of it; [`join`] finds the
 //! devices of all ends, with everything that can be wrong.
 use super::System;
@@ -67,7 +67,8 @@ pub struct End {
     line: usize,
 }
 
-/// How the end of a wire is written that is on the developer's machine.
+/// How the end of a wire is written that no VM is at: a serial wire's is on the developer's machine, an Ethernet
+/// wire's is the host's network.
 const OUTSIDE: &str = "outside";
 
 impl End {
@@ -77,9 +78,19 @@ impl End {
 }
 
 impl Wire {
-    /// Whether its other end is on the developer's machine.
-    pub fn leads_outside(&self) -> bool {
+    /// Whether one of its ends is `outside`.
+    fn leads_outside(&self) -> bool {
         self.ends.iter().any(End::is_outside)
+    }
+
+    /// Whether its other end is on the developer's machine, over the link.
+    pub fn leads_to_link(&self) -> bool {
+        self.leads_outside() && self.kind != Kind::Ethernet
+    }
+
+    /// Whether the host's network is at one of its ends.
+    pub fn leads_to_network(&self) -> bool {
+        self.leads_outside() && self.kind == Kind::Ethernet
     }
 }
 
@@ -93,12 +104,19 @@ pub fn read(source: &mut Source<'_>, wires: &Located<&DeValue<'_>>) -> Vec<Wire>
         source.fault(wires.line, "`wire` must be a list of tables", mend);
         return Vec::new();
     };
-    let mut read = Vec::new();
+    let mut read: Vec<Wire> = Vec::new();
     for wire in array {
         let line = line_of(source.text, wire.span().start);
         if let DeValue::Table(table) = wire.get_ref() {
             let table = Table::new(source, "[[wire]]", line, table);
-            read.extend(read_wire(source, table));
+            let wire = read_wire(source, table);
+            if let Some(wire) = wire.as_ref().filter(|wire| wire.leads_to_network())
+                && read.iter().any(Wire::leads_to_network)
+            {
+                let mend = "bring the boards together on one: ethernet = [\"press.ethernet\", \"panel.ethernet\", \"outside\"]";
+                source.fault(wire.line, "another wire leads to the host's network", mend);
+            }
+            read.extend(wire);
         } else {
             source.fault(line, "a wire must be a table", EXAMPLE);
         }
@@ -194,7 +212,7 @@ fn read_wire(source: &mut Source<'_>, mut table: Table<'_>) -> Option<Wire> {
     })
 }
 
-/// What may lead outside: a serial wire, of which nothing overruns.
+/// What may lead outside: a serial wire, of which nothing overruns, and an Ethernet wire.
 fn may_lead_outside(
     source: &mut Source<'_>,
     kind: Kind,
@@ -214,12 +232,12 @@ fn may_lead_outside(
             }
             return Some(());
         }
-        Kind::Ethernet => (
-            "only a serial wire leads outside",
-            "capture its frames: cargo reliquary run SYSTEM --pcap FILE",
-        ),
+        Kind::Ethernet if ends.iter().filter(|end| end.is_outside()).count() == 1 => {
+            return Some(());
+        }
+        Kind::Ethernet => ("the host has one network", "write \"outside\" once"),
         Kind::Gpio => (
-            "only a serial wire leads outside",
+            "only serial and Ethernet wires lead outside",
             "record it: cargo reliquary run SYSTEM --record-wires FILE",
         ),
     };
@@ -364,7 +382,10 @@ pub fn join(system: &System, vms: &[PreparedVm]) -> Result<Vec<WireSpec>, Vec<Fa
                 }
                 WireKind::Pins([first, second])
             }
-            _ => WireKind::Ethernet(plain),
+            _ => WireKind::Ethernet {
+                ends: plain,
+                outside: wire.leads_to_network(),
+            },
         };
         specs.push(WireSpec {
             name,

@@ -1,6 +1,6 @@
 //! `cargo reliquary console`.
 use crate::fault::{Doing, Fault, Result};
-use crate::machine::{self, End, Machine};
+use crate::machine::{self, Devices, End, Machine};
 use crate::outside::Outside;
 use crate::pty::Ptys;
 use crate::script::Script;
@@ -36,20 +36,19 @@ pub struct Console {
     #[arg(long, value_name = "DIR")]
     link: Option<PathBuf>,
     /// Start nothing: the system runs on a board, whose UART is at this serial device.
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["socket", "host"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["socket", "host", "virtio_console", "net"])]
     device: Option<PathBuf>,
     /// The device's rate in bits per second.
     #[arg(long, value_name = "N", default_value_t = 115_200, requires = "device")]
     baud: u32,
     /// Start nothing: the system's UART is at this socket, a path or HOST:PORT.
-    #[arg(long, value_name = "WHERE", conflicts_with = "host")]
+    #[arg(long, value_name = "WHERE", conflicts_with_all = ["host", "virtio_console", "net"])]
     socket: Option<String>,
     /// End after so many seconds.
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
-    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
-    #[arg(long = "virtio-console", conflicts_with_all = ["device", "socket"])]
-    virtio: bool,
+    #[command(flatten)]
+    devices: Devices,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -59,6 +58,7 @@ impl Console {
     /// Does it.
     pub fn run(&self) -> Result<()> {
         let system = System::read(&self.system)?;
+        self.devices.fit(&system)?;
         let vms: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
         let outside = Outside::all(&system);
         let timeout = self.timeout.map(Duration::from_secs);
@@ -88,7 +88,7 @@ impl Console {
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
         let ptys = self.ptys(&vms, &outside)?;
-        let qemu = machine::with_console(self.virtio, &self.qemu);
+        let qemu = self.devices.with(&self.qemu);
         let outcome = Machine {
             image: &image,
             elf: &built.elf,

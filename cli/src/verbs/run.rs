@@ -1,7 +1,7 @@
 //! `cargo reliquary run`.
 use crate::fault::{Fault, Result};
 use crate::latency::Measured;
-use crate::machine::{self, End, Machine, Outcome};
+use crate::machine::{Devices, End, Machine, Outcome};
 use crate::outside::Outside;
 use crate::script::{Play, Script};
 use crate::system::System;
@@ -26,6 +26,7 @@ Examples:
   cargo reliquary run systems/vexpress-a9-linux.toml --record a9.trace.zst --expect '/ #'
   cargo reliquary run systems/two-boards.toml --pcap lan.pcapng --record-wires wires.trace.zst
   cargo reliquary run systems/vexpress-a9-linux.toml --latency --expect '/ #'
+  cargo reliquary run systems/vexpress-a9-network.toml --net user
 
 At the console: Ctrl-A x leaves, Ctrl-A n goes to the next VM's console. With --expect or
 --send the exit status is 0 only when every text was seen. Texts are looked for on the VMs'
@@ -65,9 +66,8 @@ pub struct Run {
     /// with vectors at 0 or 0xffff0000, and of an ELF file with symbols `vectors` or `..._vectors`.
     #[arg(long, value_name = "VM=ADDRESS", requires = "latency", value_parser = vector)]
     vector: Vec<(String, u64)>,
-    /// Give the host a virtio console, and carry the consoles over it instead of the UART.
-    #[arg(long)]
-    virtio_console: bool,
+    #[command(flatten)]
+    devices: Devices,
     /// Further arguments of QEMU.
     #[arg(last = true, value_name = "QEMU ARGUMENTS")]
     qemu: Vec<String>,
@@ -90,7 +90,7 @@ impl Run {
             wires: tap::Wanted::default(),
             latency: false,
             vector: Vec::new(),
-            virtio_console: false,
+            devices: Devices::default(),
             qemu,
         }
     }
@@ -98,6 +98,7 @@ impl Run {
     /// Does it.
     pub fn run(&self) -> Result<()> {
         let system = System::read(&self.system)?;
+        self.devices.fit(&system)?;
         // A script that cannot be played is told before anything is built for it.
         let names: Vec<String> = system.vms.iter().map(|vm| vm.name.value.clone()).collect();
         Play::new(&self.script, &names, &Outside::all(&system))?;
@@ -121,7 +122,7 @@ impl Run {
         let (recording, taps) = (recording.map(RefCell::new), taps.map(RefCell::new));
         let image = build::kept_at(&system, &built.host.name);
         built.write(&image)?;
-        let further = machine::with_console(self.virtio_console, &self.qemu);
+        let further = self.devices.with(&self.qemu);
         let qemu = match (&recording, &mut latency) {
             (Some(recording), _) => recording.borrow().qemu(&further),
             (None, Some(latency)) => latency.qemu(&built.elf, self.icount, &further)?,
@@ -191,15 +192,16 @@ pub fn boot_counted(
     boot_by(system, host, script, timeout, true)
 }
 
-/// The same over a virtio console of the host's.
-pub fn boot_over_virtio(
+/// The same with further devices of the host's.
+pub fn boot_with_devices(
     system: &Path,
     host: &str,
     script: &Script,
     timeout: Duration,
+    devices: &Devices,
 ) -> Result<Outcome> {
     let built = build::build(&System::read(system)?, Some(host))?;
-    let qemu = machine::with_console(true, &[]);
+    let qemu = devices.with(&[]);
     boot_with(&built, script, timeout, false, None, None, &qemu)
 }
 

@@ -4,7 +4,7 @@ use super::seat::{GuestCell, Held};
 use super::{After, Guest, Seat, State, life};
 use crate::arch::core_area::{self, CoreArea, Saved, Work};
 use crate::arch::registers::{mrs, msr};
-use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt};
+use crate::arch::{barrier_isb, console, counter, gic, monitor, wait_for_interrupt, wires};
 use core::sync::atomic::Ordering;
 use reliquary::sched::{Choice, Wants};
 use reliquary::vm::el2_controls::hcr;
@@ -207,10 +207,10 @@ fn sleep_alone() {
     }
 }
 
-/// An interrupt that is no guest's: the link's, or one whose VM has ended and whose device goes
+/// An interrupt that is no guest's: the link's, the network's, or one whose VM has ended and whose device goes
 /// on asking. That must not keep the core busy for ever.
 pub(super) fn serve_or_disable(intid: u32) {
-    if !console::interrupt(intid) {
+    if !console::interrupt(intid) && !wires::interrupt(intid) {
         gic::disable(intid);
         log::warn!("interrupt {intid} of the host belongs to no running VM: disabled");
     }
